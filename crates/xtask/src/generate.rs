@@ -1,0 +1,93 @@
+//! Protobuf in; contract crates and each service's ledger migration out.
+
+mod masks;
+mod package;
+mod rules;
+mod tables;
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context as _, bail};
+use prost::Message as _;
+use registry::Registry;
+
+/// Files to write, by path below the root.
+type Output = BTreeMap<String, Vec<u8>>;
+
+pub fn run(root: &Path, check: bool) -> anyhow::Result<()> {
+    let sources = Sources::compile(&root.join("proto"))?;
+    let registry = Registry::load(&[&sources.described])?;
+    let mut output = Output::new();
+    for package in package::all(&registry) {
+        package.write(&registry, &sources, &mut output)?;
+    }
+    let ledger = fs::read_to_string(root.join("migrations/ledger.sql"))?;
+    for service in registry.services().iter().filter(|it| !it.schema.is_empty()) {
+        let text = ledger.replace("{schema}", &service.schema);
+        let path = format!("migrations/{}/0001_ledger.sql", service.name);
+        output.insert(path, text.into_bytes());
+    }
+    if check { compare(root, &output) } else { write(root, &output) }
+}
+
+/// The protos, compiled with and without comments: contracts carry their own comments only.
+pub struct Sources {
+    described: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Sources {
+    fn compile(proto: &Path) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        find_protos(&proto.join("loop"), proto, &mut files)?;
+        let compile = |described: bool| -> anyhow::Result<Vec<u8>> {
+            let mut compiler = protox::Compiler::new([proto])?;
+            compiler.include_imports(true).include_source_info(described);
+            compiler.open_files(&files)?;
+            Ok(compiler.encode_file_descriptor_set())
+        };
+        Ok(Self { described: compile(true)?, plain: compile(false)? })
+    }
+
+    fn typed(&self) -> anyhow::Result<prost_types::FileDescriptorSet> {
+        Ok(prost_types::FileDescriptorSet::decode(&self.described[..])?)
+    }
+}
+
+fn find_protos(folder: &Path, root: &Path, found: &mut Vec<String>) -> anyhow::Result<()> {
+    let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
+    entries.sort_by_key(|it| it.path());
+    for entry in entries {
+        let path = entry.path();
+        if path.is_dir() {
+            find_protos(&path, root, found)?;
+        } else if path.extension().is_some_and(|it| it == "proto") {
+            let name = path.strip_prefix(root)?.to_str().context("a path that is not UTF-8")?;
+            found.push(name.to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn write(root: &Path, output: &Output) -> anyhow::Result<()> {
+    for (path, content) in output {
+        let path = root.join(path);
+        if fs::read(&path).is_ok_and(|it| it == *content) {
+            continue; // Untouched files keep their time, so cargo rebuilds only what changed.
+        }
+        fs::create_dir_all(path.parent().context("a file has a folder")?)?;
+        fs::write(&path, content)?;
+    }
+    Ok(())
+}
+
+fn compare(root: &Path, output: &Output) -> anyhow::Result<()> {
+    let stale = |(path, content): &(&String, &Vec<u8>)| {
+        !fs::read(root.join(path)).is_ok_and(|it| it == **content)
+    };
+    let stale: Vec<_> = output.iter().filter(stale).map(|(path, _)| path.as_str()).collect();
+    if stale.is_empty() {
+        return Ok(());
+    }
+    bail!("stale, run `cargo xtask gen` and commit:\n  {}", stale.join("\n  "))
+}
