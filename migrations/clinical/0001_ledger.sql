@@ -80,7 +80,8 @@ GRANT SELECT ON clinical.audit_log TO clinical_audit;
 SELECT clinical.append_only('audit_log');
 
 -- One row a sealed batch: an RFC 6962 Merkle root over its audit rows, chained to the seal before
--- and signed. `witnesses` holds the heads of other services' chains at that moment.
+-- and signed. `witnesses` holds the heads of other services' chains at that moment, `leaves` the
+-- 32-byte hashes under the root: with them a changed row can be named, not only its batch.
 CREATE TABLE clinical.audit_seals (
     brand_id  text        NOT NULL DEFAULT '*',
     n         bigint      NOT NULL PRIMARY KEY,
@@ -95,7 +96,8 @@ CREATE TABLE clinical.audit_seals (
     witnesses jsonb       NOT NULL DEFAULT '{}',
     sealed_at timestamptz NOT NULL,
     key_id    text        NOT NULL,
-    signature bytea       NOT NULL
+    signature bytea       NOT NULL,
+    leaves    bytea       NOT NULL
 );
 ALTER TABLE clinical.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE clinical.audit_seals FORCE ROW LEVEL SECURITY;
@@ -169,7 +171,7 @@ CREATE TABLE clinical.stream_positions (
     aggregate text    NOT NULL,
     key       text    NOT NULL,
     version   bigint  NOT NULL,
-    PRIMARY KEY (brand_id, producer, epoch, aggregate, key)
+    PRIMARY KEY (brand_id, producer, aggregate, key, epoch)
 );
 CREATE TABLE clinical.parked_events (
     brand_id  text        NOT NULL,
@@ -181,7 +183,7 @@ CREATE TABLE clinical.parked_events (
     event_id  uuid        NOT NULL,
     envelope  bytea       NOT NULL,
     parked_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (brand_id, producer, epoch, aggregate, key, version)
+    PRIMARY KEY (brand_id, producer, aggregate, key, epoch, version)
 );
 -- Events without a version are told apart by id.
 CREATE TABLE clinical.inbox (
@@ -207,6 +209,8 @@ CREATE TABLE clinical.dead_letters (
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (brand_id, event_id)
 );
+CREATE INDEX dead_letters_blocking ON clinical.dead_letters (brand_id, producer, aggregate, key)
+    WHERE state = 'blocked' AND version > 0;
 -- Answers to calls that carried an Idempotency-Key, stored in the transaction they answer for.
 CREATE TABLE clinical.idempotency_keys (
     brand_id     text        NOT NULL,

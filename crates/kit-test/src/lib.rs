@@ -1,1 +1,13 @@
-//! .
+//! A service under test: its own database, its own brand, tokens at will, a clock that is moved.
+//!
+//! Needs a Postgres: `LOOP_TEST_DATABASE_URL`, which `make test` sets.
+
+mod database;
+mod deadline;
+mod identity;
+mod world;
+
+pub use database::Database;
+pub use deadline::eventually;
+pub use identity::{FakeIdentity, Grant};
+pub use world::{TestClient, World};

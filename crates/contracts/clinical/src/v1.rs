@@ -800,6 +800,10 @@ impl ::contract::Validate for ParseBiomarkersRequest {
             rules.nested(format_args!("biomarkers[{i}]"), it);
         }
     }
+
+    fn brand(&self) -> Option<&str> {
+        Some(self.brand_id.as_str()).filter(|it| !it.is_empty())
+    }
 }
 
 impl ::contract::Validate for BiomarkerResult {

@@ -6,6 +6,11 @@ use std::fmt::Display;
 pub trait Validate {
     /// Adds a violation for each field that breaks its rule.
     fn validate(&self, rules: &mut Rules);
+
+    /// The value of the message's own `brand_id`, where it has one that is set.
+    fn brand(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Validate for () {

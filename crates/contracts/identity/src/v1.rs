@@ -1403,6 +1403,10 @@ impl ::contract::Validate for GetServerMetadataRequest {
 impl ::contract::Validate for IssueTokenRequest {
     fn validate(&self, _: &mut ::contract::Rules) {
     }
+
+    fn brand(&self) -> Option<&str> {
+        Some(self.brand_id.as_str()).filter(|it| !it.is_empty())
+    }
 }
 
 impl ::contract::Validate for IntrospectTokenRequest {

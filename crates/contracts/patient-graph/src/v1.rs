@@ -862,6 +862,10 @@ impl ::contract::Validate for CreatePatientRequest {
             rules.max_len("user_id", it, 64);
         }
     }
+
+    fn brand(&self) -> Option<&str> {
+        Some(self.brand_id.as_str()).filter(|it| !it.is_empty())
+    }
 }
 
 impl ::contract::Validate for GetPatientSafeRequest {

@@ -12,19 +12,29 @@ pub fn all(registry: &Registry, package: &str) -> anyhow::Result<String> {
     let mut code = String::new();
     for message in requests(registry, package) {
         let mut body = String::new();
+        let mut brand = "";
         for field in message.fields() {
             body += &checks(registry, package, &field)?;
         }
         let rules = if body.is_empty() { "_" } else { "rules" };
+        if message.get_field_by_name("brand_id").is_some_and(|it| !it.supports_presence()) {
+            brand = BRAND;
+        }
         let _ = writeln!(
             code,
             "\nimpl ::contract::Validate for {} {{\n    \
-             fn validate(&self, {rules}: &mut ::contract::Rules) {{\n{body}    }}\n}}",
+             fn validate(&self, {rules}: &mut ::contract::Rules) {{\n{body}    }}\n{brand}}}",
             message.name(),
         );
     }
     Ok(code)
 }
+
+const BRAND: &str = "
+    fn brand(&self) -> Option<&str> {
+        Some(self.brand_id.as_str()).filter(|it| !it.is_empty())
+    }
+";
 
 /// The messages of this package that some request of it reaches.
 fn requests(registry: &Registry, package: &str) -> Vec<MessageDescriptor> {

@@ -1,0 +1,21 @@
+//! Waiting for what happens in the background: poll with a deadline, never sleep and hope.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+/// Polls until `probe` gives a value; panics after ten seconds, naming what was awaited.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> T {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(value) = probe().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
