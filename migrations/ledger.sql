@@ -235,4 +235,10 @@ BEGIN
         PERFORM {schema}.protect(target);
         EXECUTE format('DROP TRIGGER audited ON {schema}.%I', target);
     END LOOP;
+    -- What waits is looked for over all brands, and applied within each.
+    FOREACH target IN ARRAY ARRAY['stream_positions', 'parked_events', 'dead_letters']
+    LOOP
+        EXECUTE format('CREATE POLICY drain ON {schema}.%I FOR SELECT TO {schema}_drain USING (true)', target);
+        EXECUTE format('GRANT SELECT ON {schema}.%I TO {schema}_drain', target);
+    END LOOP;
 END $$;

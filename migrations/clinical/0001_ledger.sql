@@ -235,4 +235,10 @@ BEGIN
         PERFORM clinical.protect(target);
         EXECUTE format('DROP TRIGGER audited ON clinical.%I', target);
     END LOOP;
+    -- What waits is looked for over all brands, and applied within each.
+    FOREACH target IN ARRAY ARRAY['stream_positions', 'parked_events', 'dead_letters']
+    LOOP
+        EXECUTE format('CREATE POLICY drain ON clinical.%I FOR SELECT TO clinical_drain USING (true)', target);
+        EXECUTE format('GRANT SELECT ON clinical.%I TO clinical_drain', target);
+    END LOOP;
 END $$;

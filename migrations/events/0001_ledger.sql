@@ -235,4 +235,10 @@ BEGIN
         PERFORM events.protect(target);
         EXECUTE format('DROP TRIGGER audited ON events.%I', target);
     END LOOP;
+    -- What waits is looked for over all brands, and applied within each.
+    FOREACH target IN ARRAY ARRAY['stream_positions', 'parked_events', 'dead_letters']
+    LOOP
+        EXECUTE format('CREATE POLICY drain ON events.%I FOR SELECT TO events_drain USING (true)', target);
+        EXECUTE format('GRANT SELECT ON events.%I TO events_drain', target);
+    END LOOP;
 END $$;

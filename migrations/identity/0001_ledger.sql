@@ -235,4 +235,10 @@ BEGIN
         PERFORM identity.protect(target);
         EXECUTE format('DROP TRIGGER audited ON identity.%I', target);
     END LOOP;
+    -- What waits is looked for over all brands, and applied within each.
+    FOREACH target IN ARRAY ARRAY['stream_positions', 'parked_events', 'dead_letters']
+    LOOP
+        EXECUTE format('CREATE POLICY drain ON identity.%I FOR SELECT TO identity_drain USING (true)', target);
+        EXECUTE format('GRANT SELECT ON identity.%I TO identity_drain', target);
+    END LOOP;
 END $$;

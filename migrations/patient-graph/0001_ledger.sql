@@ -235,4 +235,10 @@ BEGIN
         PERFORM patient_graph.protect(target);
         EXECUTE format('DROP TRIGGER audited ON patient_graph.%I', target);
     END LOOP;
+    -- What waits is looked for over all brands, and applied within each.
+    FOREACH target IN ARRAY ARRAY['stream_positions', 'parked_events', 'dead_letters']
+    LOOP
+        EXECUTE format('CREATE POLICY drain ON patient_graph.%I FOR SELECT TO patient_graph_drain USING (true)', target);
+        EXECUTE format('GRANT SELECT ON patient_graph.%I TO patient_graph_drain', target);
+    END LOOP;
 END $$;

@@ -235,4 +235,10 @@ BEGIN
         PERFORM platform.protect(target);
         EXECUTE format('DROP TRIGGER audited ON platform.%I', target);
     END LOOP;
+    -- What waits is looked for over all brands, and applied within each.
+    FOREACH target IN ARRAY ARRAY['stream_positions', 'parked_events', 'dead_letters']
+    LOOP
+        EXECUTE format('CREATE POLICY drain ON platform.%I FOR SELECT TO platform_drain USING (true)', target);
+        EXECUTE format('GRANT SELECT ON platform.%I TO platform_drain', target);
+    END LOOP;
 END $$;

@@ -13,6 +13,7 @@ use crate::{Brand, Call, Clock, PlatformKey, Result};
 #[derive(Clone, Debug)]
 pub struct Db {
     app: PgPool,
+    drain: PgPool,
     roles: Roles,
     clock: Clock,
     wake: Wake,
@@ -91,7 +92,8 @@ impl Roles {
 
 impl Db {
     pub fn new(roles: Roles, connections: u32, clock: Clock, wake: Wake) -> Self {
-        Self { app: roles.pool("app", connections), roles, clock, wake }
+        let (app, drain) = (roles.pool("app", connections), roles.pool("drain", 1));
+        Self { app, drain, roles, clock, wake }
     }
 
     pub(crate) fn wake(&self) -> &Wake {
@@ -113,6 +115,11 @@ impl Db {
 
     pub async fn read_brand(&self, brand: &Brand) -> Result<Reader> {
         Ok(Reader { inner: self.open(brand, "BEGIN READ ONLY").await?, brand: brand.clone() })
+    }
+
+    /// Connections of the role that sees the bookkeeping of delivery over all brands.
+    pub(crate) fn drain(&self) -> &PgPool {
+        &self.drain
     }
 
     /// Opens a transaction and sets its brand in one round trip.

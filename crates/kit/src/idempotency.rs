@@ -67,17 +67,22 @@ impl Claim {
 /// Looks for the first answer, before a handler runs.
 pub(crate) async fn find(db: &Db, brand: &Brand, claim: &Claim) -> Result<Option<Stored>> {
     let mut reader = db.read_brand(brand).await?;
-    lookup(reader.conn(), brand, claim).await
+    lookup(reader.conn(), brand, claim, db.clock().now()).await
 }
 
 /// Takes the key for this transaction. Of two calls at once the second is told to come back.
-pub(crate) async fn claim(conn: &mut PgConnection, brand: &Brand, claim: &Claim) -> Result<()> {
+pub(crate) async fn claim(
+    conn: &mut PgConnection,
+    brand: &Brand,
+    claim: &Claim,
+    now: Time,
+) -> Result<()> {
     let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
         .bind(claim.lock(brand))
         .fetch_one(&mut *conn)
         .await?;
     // The first may have committed between the look-up and the lock.
-    if !taken || lookup(conn, brand, claim).await?.is_some() {
+    if !taken || lookup(conn, brand, claim, now).await?.is_some() {
         return Err(Error::new(
             tonic::Code::Aborted,
             "IDEMPOTENCY_KEY_IN_FLIGHT",
@@ -119,16 +124,22 @@ pub(crate) async fn store<T: Message>(
     Ok(())
 }
 
-async fn lookup(conn: &mut PgConnection, brand: &Brand, claim: &Claim) -> Result<Option<Stored>> {
+async fn lookup(
+    conn: &mut PgConnection,
+    brand: &Brand,
+    claim: &Claim,
+    now: Time,
+) -> Result<Option<Stored>> {
     let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as(
         "SELECT request_hash, response
          FROM idempotency_keys
-         WHERE brand_id = $1 AND client_id = $2 AND method = $3 AND key = $4 AND expires_at > now()",
+         WHERE brand_id = $1 AND client_id = $2 AND method = $3 AND key = $4 AND expires_at > $5",
     )
     .bind(brand.as_str())
     .bind(&claim.client_id)
     .bind(claim.method)
     .bind(&claim.key)
+    .bind(now)
     .fetch_optional(conn)
     .await?;
     let Some((hash, response)) = row else { return Ok(None) };

@@ -12,6 +12,7 @@ mod clock;
 mod id;
 mod page;
 mod secret;
+mod structs;
 
 mod introspect;
 pub mod layers;
@@ -42,9 +43,10 @@ pub use introspect::{FENCE_TTL, Introspector, RECORD_TTL, Resolver};
 pub use migrate::migrate;
 pub use page::Pages;
 pub use peers::{Outbound, Peers, client_id};
-pub use reaction::{Reaction, consume};
+pub use reaction::{Reaction, consume, resume};
 pub use secret::PlatformKey;
 pub use service::{Platform, Seed, Service, Subscription, app};
+pub use structs::{json_of, struct_of};
 pub use tx::{Change, Clean, Pen, RECEIPT, Recorded, Row, Tx, Unchanged};
 pub use uuid::Uuid;
 

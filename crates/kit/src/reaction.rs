@@ -13,6 +13,9 @@ use crate::{
 /// Attempts before a handler's failure blocks the key and waits for a person.
 const ATTEMPTS: u32 = 8;
 
+/// Parked events that one look takes up.
+const RESUME_AT_ONCE: u32 = 100;
+
 /// One event, admitted by the gate, and the transaction in which its effect commits together with
 /// its position.
 #[derive(Debug)]
@@ -65,6 +68,19 @@ pub async fn consume(platform: &Platform, delivered: Envelope) -> Result<()> {
             return Err(error);
         }
         next = unpark(platform, &envelope).await?;
+    }
+    Ok(())
+}
+
+/// Applies parked events whose turn has come: what a crash between two transactions left, and what
+/// waited for a dead letter that a person has settled.
+pub async fn resume(platform: &Platform) -> Result<()> {
+    let waiting = {
+        let mut drain = platform.db.drain().acquire().await?;
+        gate::contiguous(&mut drain, RESUME_AT_ONCE).await?
+    };
+    for envelope in waiting {
+        consume(platform, envelope).await?;
     }
     Ok(())
 }

@@ -200,10 +200,10 @@ impl Db {
 
     pub(crate) async fn begin_origin(&self, origin: Origin) -> Result<Tx<Clean>> {
         let mut inner = self.open(&origin.brand, "BEGIN").await?;
-        if let Some(claim) = &origin.idempotency {
-            idempotency::claim(&mut inner, &origin.brand, claim).await?;
-        }
         let (now, wake) = (self.clock().now(), self.wake().clone());
+        if let Some(claim) = &origin.idempotency {
+            idempotency::claim(&mut inner, &origin.brand, claim, now).await?;
+        }
         Ok(Tx { inner, now, wake, origin, state: Clean })
     }
 }

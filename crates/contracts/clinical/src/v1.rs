@@ -35,6 +35,9 @@ pub struct Biomarker {
     /// When the platform recorded it.
     #[prost(message, optional, tag = "12")]
     pub parsed_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// "\<" or ">" where the laboratory could only bound the value; absent: `value` is exact.
+    #[prost(string, optional, tag = "13")]
+    pub comparator: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// One result as the laboratory wrote it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -46,7 +49,7 @@ pub struct BiomarkerResult {
     /// The laboratory's own name of it.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
-    /// Exact decimal in `unit`.
+    /// Exact decimal in `unit`, or text with "\<" or ">" before it.
     #[prost(string, tag = "3")]
     pub value: ::prost::alloc::string::String,
     /// UCUM or a common laboratory spelling.
@@ -865,6 +868,7 @@ impl ::core::fmt::Debug for Biomarker {
             .field("status", &::contract::Masked)
             .field("collected_at", &self.collected_at)
             .field("parsed_at", &self.parsed_at)
+            .field("comparator", &::contract::Masked)
             .finish()
     }
 }

@@ -1,0 +1,174 @@
+#!/bin/sh
+# Installs what this repository needs and does not build, and only what is missing.
+#
+#   install.sh run    for `loop up`: the PostgreSQL server, a C compiler to link with
+#   install.sh test   for the tests as well: Redis, NATS, moto in .tools/venv
+#   install.sh lint   for the linters: buf in .tools/venv
+#
+# Says one line for each thing it does, and nothing when all is there. No system service is
+# started, and no database cluster is made or touched: the platform starts its own.
+set -eu
+
+POSTGRES_OLDEST=14
+MOTO=5.2.5
+BUF=1.75.0
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+venv=$root/.tools/venv
+log=$root/.tools/install.log
+policy=/usr/sbin/policy-rc.d
+clusters=/etc/postgresql-common/createcluster.conf
+
+say() { echo "install: $*"; }
+fail() { say "$*" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# Runs a command silently, unless it fails.
+quietly() {
+  mkdir -p "$root/.tools"
+  "$@" >"$log" 2>&1 || { tail -n 20 "$log" >&2; return 1; }
+}
+
+postgres_in() {
+  [ -x "$1/postgres" ] && [ -x "$1/initdb" ] || return 1
+  version=$("$1/postgres" --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+  [ "${version:-0}" -ge "$POSTGRES_OLDEST" ]
+}
+
+# Looks where the engine crate looks.
+has_postgres() {
+  if [ -n "${LOOP_POSTGRES_BIN:-}" ]; then
+    postgres_in "$LOOP_POSTGRES_BIN" ||
+      fail "LOOP_POSTGRES_BIN has no PostgreSQL >= $POSTGRES_OLDEST"
+    return
+  fi
+  found=$(command -v postgres || true)
+  for folder in "${found%/*}" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+    /usr/libexec/postgresql* /opt/homebrew/opt/postgresql@*/bin /usr/local/opt/postgresql@*/bin; do
+    if postgres_in "$folder"; then return; fi
+  done
+  return 1
+}
+
+# Notes the Debian packages that are missing in $packages.
+look() {
+  packages=
+  if [ "$1" != lint ]; then
+    [ -n "${LOOP_DATABASE_URL:-}" ] && [ "$1" = run ] || has_postgres ||
+      packages="$packages postgresql"
+    has cc || packages="$packages gcc libc6-dev"
+    has pkg-config || packages="$packages pkg-config"
+  fi
+  if [ "$1" = test ]; then
+    has redis-server || packages="$packages redis-server"
+    has nats-server || packages="$packages nats-server"
+  fi
+  if [ "$1" != run ] && [ ! -x "$venv/bin/python" ]; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
+  fi
+}
+
+install_packages() {
+  has apt-get && [ -e /etc/debian_version ] || advise
+  [ "$(id -u)" -eq 0 ] || has sudo || fail "run this as root: apt-get install$packages"
+  trap restore EXIT
+  trap 'exit 1' HUP INT TERM
+  forbid_services
+  case " $packages " in *' postgresql '*) forbid_clusters ;; esac
+  # shellcheck disable=SC2086 # a list of words
+  apt $packages
+  disable_services
+  restore
+}
+
+apt() {
+  for package; do
+    say "apt-get install $package"
+    # The package lists may be absent, as in a new container, or out of date.
+    quietly apt_install "$package" 2>/dev/null ||
+      { quietly apt_update && quietly apt_install "$package"; } ||
+      fail "apt-get cannot install $package"
+  done
+}
+
+apt_update() { as_root apt-get -q update; }
+
+apt_install() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "$1"
+}
+
+# Debian starts what it installs unless this file objects.
+forbid_services() {
+  [ ! -e "$policy" ] || return 0
+  made_policy=yes
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+}
+
+# Debian makes a cluster together with a server unless this file objects.
+forbid_clusters() {
+  [ -e "$clusters" ] || apt postgresql-common
+  as_root cp -p "$clusters" "$clusters.before"
+  echo 'create_main_cluster = false' | as_root tee -a "$clusters" >/dev/null
+}
+
+# Keeps what this run installed from being started at the next boot.
+disable_services() {
+  [ -d /run/systemd/system ] || return 0
+  for service in redis-server nats-server; do
+    case " $packages " in
+      *" $service "*) quietly as_root systemctl disable --now "$service" || true ;;
+    esac
+  done
+}
+
+restore() {
+  if [ -n "${made_policy:-}" ]; then as_root rm -f "$policy"; fi
+  if [ -e "$clusters.before" ]; then as_root mv "$clusters.before" "$clusters"; fi
+}
+
+# Says what to install where we do not know how to.
+advise() {
+  say "missing (names as in Debian):$packages" >&2
+  if has dnf; then
+    say "Fedora: dnf install postgresql-server redis gcc pkgconf python3; nats-server from nats.io" >&2
+  elif has apk; then
+    say "Alpine: apk add postgresql postgresql-client redis nats-server build-base pkgconf python3" >&2
+  elif has brew; then
+    say "macOS: brew install postgresql@17 redis nats-server pkgconf python3; xcode-select --install" >&2
+  else
+    say "install them by your system's means; PostgreSQL must be $POSTGRES_OLDEST or later" >&2
+  fi
+  fail "or point LOOP_POSTGRES_BIN at a server's programs, or LOOP_DATABASE_URL at a running server"
+}
+
+# install_python <distribution> <version> <requirement>: into the virtual environment.
+install_python() {
+  for folder in "$venv"/lib/python3*/site-packages/"$1-$2.dist-info"; do
+    [ ! -d "$folder" ] || return 0
+  done
+  if [ ! -x "$venv/bin/pip" ]; then
+    say "python3 -m venv .tools/venv"
+    quietly python3 -m venv "$venv" || fail "cannot make .tools/venv"
+  fi
+  say "pip install $3==$2"
+  quietly "$venv/bin/pip" install --quiet --disable-pip-version-check "$3==$2" ||
+    fail "pip cannot install $3==$2"
+}
+
+case "${1:-}" in
+  run | test | lint) ;;
+  *) fail "usage: install.sh run|test|lint" ;;
+esac
+
+look "$1"
+if [ -n "$packages" ]; then
+  install_packages
+  look "$1"
+  [ -z "$packages" ] || fail "installed, yet still missing or too old:$packages"
+fi
+case "$1" in
+  test) install_python moto "$MOTO" 'moto[server]' ;;
+  lint) install_python buf_bin "$BUF" buf-bin ;;
+esac
