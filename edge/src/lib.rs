@@ -1,1 +1,149 @@
-//! .
+//! The gateway: the only public door of the platform.
+//!
+//! Reading order: an [`Edge`] is built from contracts and [serves](Edge::serve) a listener. Each
+//! request passes the `layers`, outermost first; the innermost, `call`, turns it into a gRPC
+//! call and the answer into JSON. Inside the stack a failure is a gRPC status; the outermost but
+//! one, `layers::wording`, is the only place that gives it a form for the caller.
+
+mod config;
+mod serve;
+
+mod layers;
+mod stack;
+
+mod call;
+mod grpc;
+mod home;
+mod page;
+mod record;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use cache::Cache;
+use contract::{Method, Package};
+use kit::Introspector;
+use mesh::Mesh;
+use prost_reflect::DescriptorError;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use transcode::{Api, BuildError, Route};
+
+pub use config::{Config, Limits};
+
+use layers::shed::Capacity;
+use stack::Next;
+
+/// The gateway, built and not yet serving.
+pub struct Edge {
+    app: Next,
+    limits: Limits,
+}
+
+/// Why contracts make no gateway. Found at start only.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("a contract's descriptors cannot be read")]
+    Descriptors(#[from] DescriptorError),
+    #[error("the contracts' HTTP rules cannot be served")]
+    Api(#[from] BuildError),
+    /// The tables and the descriptors of a package are of different generations.
+    #[error("{0} is in a package's descriptors and not in its table of methods")]
+    Unlisted(String),
+    #[error("the page {0} has the path of a method or of the gateway's own")]
+    Contested(&'static str),
+}
+
+/// What the layers stand on.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    /// Built once and kept as long as the process, so that a route may be passed on by reference.
+    pub(crate) api: &'static Api,
+    pub(crate) methods: HashMap<&'static str, &'static Method>,
+    /// The platform's own machine clients.
+    pub(crate) own_clients: HashSet<String>,
+    pub(crate) mesh: Mesh,
+    pub(crate) introspector: Introspector,
+    pub(crate) cache: Cache,
+    pub(crate) capacity: Capacity,
+    pub(crate) openapi: home::Document,
+    pub(crate) readiness: home::Readiness,
+}
+
+impl Edge {
+    /// Builds the gateway of `packages`. Their services may be added to `mesh` later.
+    /// `openapi` is the JSON document that describes them.
+    ///
+    /// Fails when the packages do not agree with themselves or with the pages of `config`.
+    pub fn new(
+        config: Config,
+        packages: &[&'static Package],
+        mesh: Mesh,
+        introspector: Introspector,
+        cache: Cache,
+        openapi: Bytes,
+    ) -> Result<Self, Error> {
+        let limits = config.limits;
+        let parts = Parts::new(config, packages, mesh, introspector, cache, openapi)?;
+        let parts = Arc::new(parts);
+        Ok(Self { app: layers::stack(&parts), limits })
+    }
+
+    /// Serves until `shutdown`, then lets requests in flight end. Returns when they have, or when
+    /// they have had all the time that a request may take.
+    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+        serve::serve(self.app, self.limits, listener, shutdown).await;
+    }
+}
+
+impl Parts {
+    fn new(
+        config: Config,
+        packages: &[&'static Package],
+        mesh: Mesh,
+        introspector: Introspector,
+        cache: Cache,
+        openapi: Bytes,
+    ) -> Result<Self, Error> {
+        let (api, methods) = (api(packages)?, methods(packages));
+        if let Some(method) = api.methods().find(|it| !methods.contains_key(it.grpc_path())) {
+            return Err(Error::Unlisted(method.grpc_path().to_owned()));
+        }
+        if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
+            return Err(Error::Contested(page));
+        }
+        Ok(Self {
+            api,
+            own_clients: methods.values().map(|it| kit::client_id(it.service)).collect(),
+            methods,
+            mesh,
+            introspector,
+            cache,
+            capacity: Capacity::new(config.limits.in_flight),
+            openapi: home::Document::new(openapi),
+            readiness: home::Readiness::default(),
+            config,
+        })
+    }
+}
+
+fn api(packages: &[&'static Package]) -> Result<&'static Api, Error> {
+    // The details of errors, which no contract imports and every error carries.
+    let details = tonic_types::pb::FILE_DESCRIPTOR_SET;
+    let sets: Vec<_> = packages.iter().map(|it| it.descriptors).chain([details]).collect();
+    Ok(Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?)))
+}
+
+fn is_taken(api: &Api, path: &str) -> bool {
+    home::Own::at(path).is_some() || !matches!(api.route(&http::Method::GET, path), Route::NotFound)
+}
+
+fn methods(packages: &[&'static Package]) -> HashMap<&'static str, &'static Method> {
+    packages.iter().flat_map(|it| it.methods).map(|it| (it.path, it)).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -230,7 +230,7 @@ SELECT identity.protect('credentials', 'SELECT, INSERT, UPDATE');
 SELECT identity.protect('sessions');
 SELECT identity.protect('oauth_clients', 'SELECT, INSERT, UPDATE');
 SELECT identity.protect('client_secrets', 'SELECT, INSERT, UPDATE');
-SELECT identity.protect('client_redirect_uris', 'SELECT, INSERT');
+SELECT identity.protect('client_redirect_uris', 'SELECT, INSERT, DELETE');
 SELECT identity.protect('grants', 'SELECT, INSERT, UPDATE');
 SELECT identity.protect('consent_events', 'SELECT, INSERT');
 SELECT identity.append_only('consent_events');

@@ -1,4 +1,4 @@
-//! Protobuf in; contract crates and each service's ledger migration out.
+//! Protobuf in; contract crates, OpenAPI documents and each service's ledger migration out.
 
 mod masks;
 mod package;
@@ -27,7 +27,23 @@ pub fn run(root: &Path, check: bool) -> anyhow::Result<()> {
         let path = format!("migrations/{}/0001_ledger.sql", service.name);
         output.insert(path, text.into_bytes());
     }
+    documents(root, &registry, &mut output)?;
     if check { compare(root, &output) } else { write(root, &output) }
+}
+
+/// The OpenAPI document of each service and of the edge.
+fn documents(root: &Path, registry: &Registry, output: &mut Output) -> anyhow::Result<()> {
+    let read = |path: &str| fs::read(root.join("proto").join(path)).ok();
+    let examples = openapi::Examples::collect(registry, read)?;
+    // A folder without a crate would be no member of the workspace.
+    let here = |it: &&registry::Service| root.join("services").join(&it.name).is_dir();
+    for service in registry.services().iter().filter(here) {
+        let text = openapi::to_yaml(&openapi::service(registry, service, &examples)?);
+        output.insert(format!("services/{}/openapi.yaml", service.name), text.into_bytes());
+    }
+    let text = openapi::to_json(&openapi::edge(registry, &examples)?);
+    output.insert("edge/openapi.json".to_owned(), text.into_bytes());
+    Ok(())
 }
 
 /// The protos, compiled with and without comments: contracts carry their own comments only.

@@ -119,8 +119,8 @@ pub struct IntrospectTokenResponse {
     #[prost(string, tag = "4")]
     pub scope: ::prost::alloc::string::String,
     /// Seconds since 1970.
-    #[prost(int32, tag = "5")]
-    pub exp: i32,
+    #[prost(int32, optional, tag = "5")]
+    pub exp: ::core::option::Option<i32>,
     #[prost(string, tag = "6")]
     pub brand: ::prost::alloc::string::String,
     #[prost(string, tag = "7")]
@@ -247,6 +247,9 @@ pub struct OauthClient {
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "13")]
     pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// A business associate agreement is signed: scopes of protected health data may be asked for.
+    #[prost(bool, tag = "14")]
+    pub baa_signed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateOauthClientRequest {
@@ -266,6 +269,10 @@ pub struct CreateOauthClientRequest {
     pub client_uri: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "7")]
     pub logo_uri: ::core::option::Option<::prost::alloc::string::String>,
+    /// The app's operator has signed a business associate agreement. Without one the app is refused
+    /// every scope that reaches protected health data.
+    #[prost(bool, tag = "8")]
+    pub baa_signed: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]

@@ -122,11 +122,13 @@ pub struct GetPatientSafeResponse {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct ResolvePatientRequest {
+    /// What is known of the patient.
     #[prost(oneof = "resolve_patient_request::By", tags = "1, 2")]
     pub by: ::core::option::Option<resolve_patient_request::By>,
 }
 /// Nested message and enum types in `ResolvePatientRequest`.
 pub mod resolve_patient_request {
+    /// What is known of the patient.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     #[prost(skip_debug)]
     pub enum By {

@@ -1,0 +1,44 @@
+# Everything a person does with this repository. `make help` lists it.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+ROOT := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+LOOP := cargo run --quiet --package loop-platform --bin loop --
+export LOOP_DATA ?= $(ROOT).loop
+export LOOP_CREDENTIALS ?= $(LOOP_DATA)/credentials.json
+
+.PHONY: help up demo test lint gen check reset timings audit
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(ROOT)Makefile
+
+up: ## Run the whole platform in one process; Ctrl-C stops it
+	@cd $(ROOT) && deploy/dev/install.sh run
+	@cd $(ROOT) && cargo build --package loop-platform
+	@cd $(ROOT) && exec $(LOOP) up
+
+demo: ## Play a partner app's story against the running platform
+	@cd $(ROOT) && $(LOOP) demo partner-gym
+
+test: ## Run every test, with the engines it needs
+	@cd $(ROOT) && deploy/dev/install.sh test
+	@cd $(ROOT) && cargo xtask test
+
+lint: ## Check format, lints, contracts, licences and what is generated
+	@cd $(ROOT) && deploy/dev/install.sh lint
+	@cd $(ROOT) && cargo xtask lint
+
+gen: ## Write everything that is derived from proto/
+	@cd $(ROOT) && cargo xtask gen
+
+check: ## Fail if something derived is stale or a contract is incomplete
+	@cd $(ROOT) && cargo xtask gen --check && $(LOOP) check
+
+audit: ## Verify the sealed audit logs of the platform that `make up` made
+	@cd $(ROOT) && $(LOOP) audit verify
+
+timings: ## Measure the builds that docs/timings.md speaks of
+	@cd $(ROOT) && cargo xtask timings
+
+reset: ## Forget the data of `make up`
+	@rm -rf "$(LOOP_DATA)" && echo "forgot $(LOOP_DATA)"

@@ -1,0 +1,7 @@
+//! The gate on a real database.
+
+mod competition;
+mod database;
+mod failures;
+mod order;
+mod schedules;

@@ -1,0 +1,271 @@
+//! What the descriptors say of a method and of each of its HTTP bindings.
+
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
+
+use crate::field_path::FieldPath;
+use crate::message::Message;
+use crate::plan::{MessageId, Plans};
+use crate::router::Verbs;
+use crate::template::{Template, TemplateError};
+use crate::text::has_text_form;
+
+/// Why descriptors are no API.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    #[error("{method}: template {template:?}: {source}")]
+    Template { method: String, template: String, source: TemplateError },
+    /// Two bindings would serve the same requests.
+    #[error("{method} {template:?} and {other} {other_template:?} serve the same requests")]
+    Ambiguous { method: String, template: String, other: String, other_template: String },
+    #[error("{method}: {reason}")]
+    Binding { method: String, reason: String },
+}
+
+/// A gRPC method, bound to HTTP or not.
+#[derive(Debug)]
+pub struct MethodPlan {
+    pub(crate) plans: Arc<Plans>,
+    grpc_path: String,
+    input: MessageId,
+    output: MessageId,
+    server_streaming: bool,
+    client_streaming: bool,
+    options: HttpOptions,
+}
+
+/// `loop.options.v1.http`.
+#[derive(Debug, Default, Clone, Copy)]
+struct HttpOptions {
+    form: bool,
+    oauth_errors: bool,
+    success_status: Option<StatusCode>,
+}
+
+/// One way to call a method over HTTP.
+#[derive(Debug)]
+pub(crate) struct Binding {
+    /// Index of the method.
+    pub(crate) method: usize,
+    pub(crate) template: String,
+    pub(crate) body: Body,
+    /// Index of the field that is the response body.
+    pub(crate) response_body: Option<usize>,
+    /// The fields of the template's variables, in its order.
+    pub(crate) variables: Vec<FieldPath>,
+}
+
+/// Where the request body goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Body {
+    None,
+    Whole,
+    Field(usize),
+}
+
+impl MethodPlan {
+    /// `/package.Service/Method`.
+    pub fn grpc_path(&self) -> &str {
+        &self.grpc_path
+    }
+
+    pub fn input(&self) -> Message<'_> {
+        Message { plans: &self.plans, id: self.input }
+    }
+
+    pub fn output(&self) -> Message<'_> {
+        Message { plans: &self.plans, id: self.output }
+    }
+
+    /// Whether errors have the form of RFC 6749 section 5.2.
+    pub fn oauth_errors(&self) -> bool {
+        self.options.oauth_errors
+    }
+
+    /// Whether the body may be `application/x-www-form-urlencoded`.
+    pub fn accepts_form(&self) -> bool {
+        self.options.form
+    }
+
+    pub fn is_server_streaming(&self) -> bool {
+        self.server_streaming
+    }
+
+    pub fn is_client_streaming(&self) -> bool {
+        self.client_streaming
+    }
+
+    /// The status of a success: as declared, or 204 for an empty answer, or 200.
+    pub fn success_status(&self) -> StatusCode {
+        match self.options.success_status {
+            Some(status) => status,
+            None if self.answers_empty() => StatusCode::NO_CONTENT,
+            None => StatusCode::OK,
+        }
+    }
+
+    /// Whether the answer is `google.protobuf.Empty`, which has no body over HTTP.
+    pub fn answers_empty(&self) -> bool {
+        self.output().full_name() == "google.protobuf.Empty"
+    }
+
+    pub(crate) fn compile(
+        plans: &Arc<Plans>,
+        pool: &DescriptorPool,
+        method: &MethodDescriptor,
+    ) -> Result<MethodPlan, BuildError> {
+        let service = method.parent_service().full_name();
+        Ok(MethodPlan {
+            plans: Arc::clone(plans),
+            grpc_path: format!("/{service}/{}", method.name()),
+            input: plans.message_ids[method.input().full_name()],
+            output: plans.message_ids[method.output().full_name()],
+            server_streaming: method.is_server_streaming(),
+            client_streaming: method.is_client_streaming(),
+            options: http_options(pool, method)?,
+        })
+    }
+}
+
+fn http_options(
+    pool: &DescriptorPool,
+    method: &MethodDescriptor,
+) -> Result<HttpOptions, BuildError> {
+    let Some(http) = extension(pool, method, "loop.options.v1.http") else {
+        return Ok(HttpOptions::default());
+    };
+    let flag = |name| http.get_field_by_name(name).and_then(|value| value.as_bool());
+    let status = http.get_field_by_name("success_status").and_then(|value| value.as_u32());
+    let success = |code: u32| {
+        let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
+        status.filter(StatusCode::is_success).ok_or_else(|| BuildError::Binding {
+            method: method.full_name().to_owned(),
+            reason: format!("success_status {code} is not a success"),
+        })
+    };
+    Ok(HttpOptions {
+        form: flag("form").unwrap_or_default(),
+        oauth_errors: flag("oauth_errors").unwrap_or_default(),
+        success_status: status.filter(|code| *code != 0).map(success).transpose()?,
+    })
+}
+
+/// The `google.api.http` rule of a method and its additional bindings.
+pub(crate) fn rules(
+    pool: &DescriptorPool,
+    method: &MethodDescriptor,
+) -> Result<Vec<DynamicMessage>, BuildError> {
+    let Some(rule) = extension(pool, method, "google.api.http") else { return Ok(Vec::new()) };
+    let additional = nested_rules(&rule);
+    if additional.iter().any(|rule| !nested_rules(rule).is_empty()) {
+        return Err(BuildError::Binding {
+            method: method.full_name().to_owned(),
+            reason: "additional_bindings hold no additional_bindings".to_owned(),
+        });
+    }
+    Ok(std::iter::once(rule).chain(additional).collect())
+}
+
+fn nested_rules(rule: &DynamicMessage) -> Vec<DynamicMessage> {
+    let nested = rule.get_field_by_name("additional_bindings");
+    let nested = nested.as_ref().and_then(|value| value.as_list()).unwrap_or_default();
+    nested.iter().filter_map(Value::as_message).cloned().collect()
+}
+
+fn extension(
+    pool: &DescriptorPool,
+    method: &MethodDescriptor,
+    name: &str,
+) -> Option<DynamicMessage> {
+    let extension = pool.get_extension_by_name(name)?;
+    let options = method.options();
+    options.has_extension(&extension).then_some(())?;
+    options.get_extension(&extension).as_message().cloned()
+}
+
+/// Compiles one rule: for which requests it stands and what it does with them.
+pub(crate) fn compile(
+    index: usize,
+    method: &MethodPlan,
+    rule: &DynamicMessage,
+) -> Result<(Verbs, Template, Binding), BuildError> {
+    let wrong = |reason: String| BuildError::Binding { method: method.grpc_path.clone(), reason };
+    let (verbs, text) = pattern(rule).map_err(|reason| wrong(reason.to_owned()))?;
+    let template = if text == "/" { Ok(Template::root()) } else { Template::parse(&text) };
+    let template = template.map_err(|source| BuildError::Template {
+        method: method.grpc_path.clone(),
+        template: text.clone(),
+        source,
+    })?;
+    let variables = template.variables.iter().map(|variable| {
+        variable_field(method, &variable.field_path).ok_or_else(|| {
+            wrong(format!("{{{}}} is no field with a text form", variable.field_path))
+        })
+    });
+    let binding = Binding {
+        method: index,
+        body: body(method, rule).map_err(&wrong)?,
+        response_body: response_body(method, rule).map_err(&wrong)?,
+        variables: variables.collect::<Result<_, _>>()?,
+        template: text,
+    };
+    Ok((verbs, template, binding))
+}
+
+fn pattern(rule: &DynamicMessage) -> Result<(Verbs, String), &'static str> {
+    for (name, method) in [
+        ("get", Method::GET),
+        ("put", Method::PUT),
+        ("post", Method::POST),
+        ("delete", Method::DELETE),
+        ("patch", Method::PATCH),
+    ] {
+        if rule.has_field_by_name(name) {
+            return Ok((Verbs::Only(method), text(rule, name)));
+        }
+    }
+    let custom = rule.get_field_by_name("custom").filter(|_| rule.has_field_by_name("custom"));
+    let custom = custom.as_ref().and_then(|value| value.as_message());
+    let custom = custom.ok_or("an HTTP rule without a pattern")?;
+    let verbs = match text(custom, "kind").as_str() {
+        "*" => Verbs::Any,
+        kind => {
+            let method = Method::from_bytes(kind.as_bytes());
+            Verbs::Only(method.map_err(|_| "a custom kind that is no HTTP method")?)
+        }
+    };
+    Ok((verbs, text(custom, "path")))
+}
+
+fn text(message: &DynamicMessage, field: &str) -> String {
+    let value = message.get_field_by_name(field);
+    value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+}
+
+fn variable_field(method: &MethodPlan, dotted: &str) -> Option<FieldPath> {
+    let path = FieldPath::resolve(&method.plans, method.input, dotted)?;
+    let field = path.field(&method.plans);
+    (!field.is_repeated() && has_text_form(&method.plans, field.kind)).then_some(path)
+}
+
+fn body(method: &MethodPlan, rule: &DynamicMessage) -> Result<Body, String> {
+    match text(rule, "body").as_str() {
+        "" => Ok(Body::None),
+        "*" => Ok(Body::Whole),
+        name => top_level(&method.plans, method.input, name, "body").map(Body::Field),
+    }
+}
+
+fn response_body(method: &MethodPlan, rule: &DynamicMessage) -> Result<Option<usize>, String> {
+    match text(rule, "response_body").as_str() {
+        "" => Ok(None),
+        name => top_level(&method.plans, method.output, name, "response_body").map(Some),
+    }
+}
+
+fn top_level(plans: &Plans, id: MessageId, name: &str, option: &str) -> Result<usize, String> {
+    let index = plans.message(id).index_of_name(name);
+    index.ok_or_else(|| format!("{option} {name:?} is no field of {}", plans.message(id).full_name))
+}

@@ -1,0 +1,191 @@
+//! HTTP and JSON to gRPC and back, by descriptors and without I/O.
+//!
+//! [`Api::build`] compiles every message and every `google.api.http` rule of a descriptor pool.
+//! [`Api::route`] finds the method of a request; the [`Match`] turns path, query and body into
+//! the wire bytes of the request message, and those of the answer into JSON. [`Api::error`]
+//! turns a gRPC status into an HTTP error. Nothing is changed after it is built.
+
+mod binding;
+mod compile;
+mod error;
+mod fault;
+mod field_path;
+mod json;
+mod json_to_wire;
+mod map_to_json;
+mod mask;
+mod message;
+mod normal;
+mod number;
+mod parameters;
+mod plan;
+mod request;
+mod response;
+mod router;
+mod safe_view;
+mod seen;
+mod status;
+mod template;
+mod text;
+mod time;
+mod well_known_to_json;
+mod well_known_to_wire;
+mod wire;
+mod wire_to_json;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use http::Method;
+use prost_reflect::DescriptorPool;
+
+pub use binding::{BuildError, MethodPlan};
+pub use error::{ErrorFormat, ErrorResponse};
+pub use fault::RequestError;
+pub use json_to_wire::Unknown;
+pub use message::Message;
+pub use plan::{Phi, Style};
+pub use response::Response;
+pub use safe_view::{SAFE_VIEW_LIMIT, SafeView};
+pub use status::{Code, Status};
+pub use template::{Segment, Template, TemplateError, Variable};
+pub use wire::WireError;
+pub use wire_to_json::ResponseError;
+
+use binding::Binding;
+use plan::Plans;
+use request::Parts;
+use router::{Found, Router};
+
+/// Everything that descriptors say about HTTP and JSON.
+#[derive(Debug)]
+pub struct Api {
+    plans: Arc<Plans>,
+    methods: Vec<MethodPlan>,
+    by_grpc_path: HashMap<String, usize>,
+    bindings: Vec<Binding>,
+    router: Router,
+}
+
+/// The outcome of [`Api::route`].
+#[derive(Debug)]
+pub enum Route<'a> {
+    Found(Match<'a>),
+    /// The path is served under these methods, OPTIONS among them: the value of `Allow`.
+    OtherMethods(Vec<Method>),
+    NotFound,
+}
+
+/// A request's method and the values that its path holds.
+#[derive(Debug)]
+pub struct Match<'a> {
+    api: &'a Api,
+    binding: &'a Binding,
+    values: Vec<Vec<u8>>,
+}
+
+impl Api {
+    /// Compiles a pool that holds the extensions as well, that is one decoded from a
+    /// descriptor set with all imports.
+    pub fn build(pool: &DescriptorPool) -> Result<Api, BuildError> {
+        let mut api = Api {
+            plans: Arc::new(compile::plans(pool)),
+            methods: Vec::new(),
+            by_grpc_path: HashMap::new(),
+            bindings: Vec::new(),
+            router: Router::default(),
+        };
+        for service in pool.services() {
+            for method in service.methods() {
+                let plan = MethodPlan::compile(&api.plans, pool, &method)?;
+                api.add(plan, &binding::rules(pool, &method)?)?;
+            }
+        }
+        Ok(api)
+    }
+
+    fn add(
+        &mut self,
+        method: MethodPlan,
+        rules: &[prost_reflect::DynamicMessage],
+    ) -> Result<(), BuildError> {
+        let index = self.methods.len();
+        for rule in rules {
+            let (verbs, template, binding) = binding::compile(index, &method, rule)?;
+            if let Err(other) = self.router.insert(verbs, template, self.bindings.len()) {
+                let other = &self.bindings[other];
+                let other_method = self.methods.get(other.method).unwrap_or(&method);
+                return Err(BuildError::Ambiguous {
+                    other: other_method.grpc_path().to_owned(),
+                    other_template: other.template.clone(),
+                    method: method.grpc_path().to_owned(),
+                    template: binding.template,
+                });
+            }
+            self.bindings.push(binding);
+        }
+        self.by_grpc_path.insert(method.grpc_path().to_owned(), index);
+        self.methods.push(method);
+        Ok(())
+    }
+
+    /// Finds the binding of a request by its method and raw path, most specific first.
+    pub fn route(&self, method: &Method, path: &str) -> Route<'_> {
+        match self.router.find(method, path) {
+            Found::Route { target, values } => {
+                Route::Found(Match { api: self, binding: &self.bindings[target], values })
+            }
+            Found::OtherMethods(methods) => Route::OtherMethods(methods),
+            Found::Nothing => Route::NotFound,
+        }
+    }
+
+    /// A method by its gRPC path, such as `/loop.clinical.v1.ClinicalService/GetBiomarker`.
+    pub fn method(&self, grpc_path: &str) -> Option<&MethodPlan> {
+        self.by_grpc_path.get(grpc_path).map(|index| &self.methods[*index])
+    }
+
+    /// All methods, with and without HTTP bindings.
+    pub fn methods(&self) -> impl Iterator<Item = &MethodPlan> {
+        self.methods.iter()
+    }
+
+    /// A message type by its full name.
+    pub fn message(&self, full_name: &str) -> Option<Message<'_>> {
+        let id = *self.plans.message_ids.get(full_name)?;
+        Some(Message { plans: &self.plans, id })
+    }
+
+    /// Renders a failed call.
+    pub fn error(&self, status: &Status, request_id: &str, format: ErrorFormat) -> ErrorResponse {
+        error::render(&self.plans, status, request_id, format)
+    }
+}
+
+impl<'a> Match<'a> {
+    pub fn method(&self) -> &'a MethodPlan {
+        &self.api.methods[self.binding.method]
+    }
+
+    /// The template that matched, such as `/v1/biomarkers/{id}`: a label for metrics.
+    pub fn template(&self) -> &'a str {
+        &self.binding.template
+    }
+
+    /// The wire bytes of the request message. The query comes without its question mark.
+    pub fn request(
+        &self,
+        query: Option<&str>,
+        content_type: Option<&str>,
+        body: &[u8],
+        style: Style,
+    ) -> Result<Vec<u8>, RequestError> {
+        let parts = Parts { values: &self.values, query, content_type, body, style };
+        self.binding.request(self.method(), parts)
+    }
+
+    /// The HTTP response for the wire bytes of the answer.
+    pub fn response(&self, wire: &[u8], style: Style) -> Result<Response, ResponseError> {
+        self.binding.response(self.method(), wire, style)
+    }
+}

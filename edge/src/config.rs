@@ -1,0 +1,55 @@
+//! What an operator decides about the gateway.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// How the gateway is reached, what it bears and what it passes through.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The base URL that people and apps reach the platform by, without a slash at its end.
+    pub public_url: Arc<str>,
+    pub limits: Limits,
+    /// The HTML pages: exact path to the name of the service that renders it.
+    pub pages: BTreeMap<&'static str, &'static str>,
+}
+
+/// What one request and all of them may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest body of a request, in bytes.
+    pub body: usize,
+    /// The largest sum of target, header names and header values, in bytes.
+    pub head: usize,
+    /// The longest time from a request's head to its answer.
+    pub timeout: Duration,
+    /// The longest time from a connection to the end of its first request's head.
+    pub head_timeout: Duration,
+    /// Requests that may be under way at once; more are refused.
+    pub in_flight: usize,
+    /// Connections that may be open at once; more wait to be accepted.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 4 << 20,
+            head: 16 << 10,
+            timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
+            in_flight: 512,
+            connections: 10_000,
+        }
+    }
+}
+
+impl Config {
+    /// A gateway at `public_url` with the default limits and no pages.
+    pub fn new(public_url: impl Into<Arc<str>>) -> Self {
+        Self { public_url: public_url.into(), limits: Limits::default(), pages: BTreeMap::new() }
+    }
+
+    /// The scheme that callers use; TLS may end before this process.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.public_url.starts_with("https://") { "https" } else { "http" }
+    }
+}

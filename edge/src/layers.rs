@@ -1,0 +1,89 @@
+//! Every layer a request passes, outermost first. This is the only stack.
+//!
+//! The five checkpoints are those of every service, from `kit`: what is let in here is asked
+//! again where it arrives.
+
+mod limits;
+mod oauth_client;
+mod panic;
+mod rate;
+mod requests;
+mod routes;
+pub(crate) mod shed;
+pub(crate) mod wording;
+
+use std::sync::Arc;
+
+use http::Response;
+use kit::layers::{Admission, BrandScope, Check, Introspect, Receipts, SafeViews, Scope};
+use tonic::{Status, body::Body};
+use tower::{Layer as _, ServiceBuilder};
+
+use crate::{
+    Parts, call, page,
+    record::Record,
+    stack::{Next, around},
+};
+
+pub(crate) use limits::{Deadline, body_too_large};
+pub(crate) use rate::RateLimit;
+
+/// The whole gateway.
+pub(crate) fn stack(parts: &Arc<Parts>) -> Next {
+    outer(parts, admitted(parts), pages(parts))
+}
+
+/// What every request passes, before it is known who sent it.
+pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
+    ServiceBuilder::new()
+        .layer(around(parts, requests::requests)) // First: every outcome has an id and a log line.
+        .layer(around(parts, wording::wording)) // Refusals get the caller's form, here only.
+        .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
+        .layer(panic::layer()) // A panic is one failed request, not a dead process.
+        .layer(around(parts, limits::limits)) // Malformed, too large or too slow: no further.
+        .service(routes::router(parts, admitted, pages)) // Which method, and what guards it?
+}
+
+/// What a request for a method passes.
+pub(crate) fn admitted(parts: &Arc<Parts>) -> Next {
+    let admission = ServiceBuilder::new()
+        .layer(around(parts, oauth_client::name)) // Whom to count. A slow form takes no room.
+        .layer(around(parts, shed::shed)) // Before any work is paid for.
+        .layer(Admission(Noted(Introspect(parts.introspector.clone())))) // 1: who is calling?
+        .layer(Admission(Scope)) // 2: may they?
+        .layer(Admission(Noted(BrandScope))) // 3: in which tenant?
+        .layer(Admission(RateLimit(parts.clone()))); // By client and class, so not before them.
+    let inner = ServiceBuilder::new()
+        .layer(SafeViews) // 4: from here only the safe view can reach a log or a span.
+        .layer(Receipts); // 5: a write must come back with proof of its audit entry.
+    // Two builders, not one: rustc is super-linear in the depth of one stack.
+    admission.service(Next::new(inner.service(Next::end(parts, call::call))))
+}
+
+/// What a request for a page passes: it has its own session, so no token is asked for.
+pub(crate) fn pages(parts: &Arc<Parts>) -> Next {
+    let guarded = Admission(RateLimit(parts.clone())); // By address.
+    let shed = around(parts, shed::shed); // Before any work is paid for.
+    shed.layer(guarded.layer(Next::end(parts, page::pass)))
+}
+
+/// A failure on its way out: a gRPC status, which the wording layer turns into HTTP.
+pub(crate) fn refuse(error: impl Into<Status>) -> Response<Body> {
+    error.into().into_http()
+}
+
+/// A checkpoint whose finding the log line tells, whatever the ones below it say.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted<C>(pub(crate) C);
+
+impl<C: Check> Check for Noted<C> {
+    async fn check(
+        &self,
+        headers: &http::HeaderMap,
+        extensions: &mut http::Extensions,
+    ) -> kit::Result<()> {
+        self.0.check(headers, extensions).await?;
+        Record::of(extensions).note(extensions);
+        Ok(())
+    }
+}

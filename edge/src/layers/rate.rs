@@ -1,0 +1,75 @@
+//! So many requests a minute, by class and client: documented limits, one table.
+
+use std::{sync::Arc, time::Duration};
+
+use contract::{CallerKind, Method, Rate};
+use http::{Extensions, HeaderMap};
+use kit::{Caller, Error, Result, layers::Check};
+
+use super::oauth_client::NamedClient;
+use crate::{
+    Parts,
+    record::{Rated, Record},
+};
+
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// Counts requests. Without the cache nobody can be counted, and everybody is let through.
+#[derive(Clone)]
+pub(crate) struct RateLimit(pub(crate) Arc<Parts>);
+
+impl RateLimit {
+    /// Under which name a request counts; none if it does not.
+    fn key(&self, class: Rate, extensions: &Extensions) -> Option<String> {
+        let (name, _) = rule(class);
+        let address = Record::of(extensions).address.network();
+        let caller = extensions.get::<Caller>().filter(|it| it.kind != CallerKind::Public);
+        match (caller, extensions.get::<NamedClient>()) {
+            (Some(caller), _) if self.is_own(caller) => None,
+            (Some(caller), _) => Some(format!("{name}:{}", caller.client_id)),
+            // With the address: an unproven name alone would let anybody lock anybody out.
+            (None, Some(NamedClient(id))) => Some(format!("{name}:{id}@{address}")),
+            (None, None) => Some(format!("{name}:@{address}")),
+        }
+    }
+
+    /// Others' requests lead to its calls, and those were counted.
+    fn is_own(&self, caller: &Caller) -> bool {
+        caller.kind == CallerKind::Service && self.0.own_clients.contains(&caller.client_id)
+    }
+}
+
+impl Check for RateLimit {
+    async fn check(&self, _: &HeaderMap, extensions: &mut Extensions) -> Result<()> {
+        // A page is no method: it is where people sign in and consent.
+        let class = extensions.get::<&'static Method>().map_or(Rate::Authorize, |it| it.rate);
+        let Some(key) = self.key(class, extensions) else { return Ok(()) };
+        let (_, limit) = rule(class);
+        let verdict = match self.0.cache.allow(&key, limit, WINDOW).await {
+            Ok(verdict) => verdict,
+            Err(cause) => {
+                tracing::warn!(%cause, "a request was not counted");
+                return Ok(());
+            }
+        };
+        let _ = Record::of(extensions).rate.set(Rated { limit, verdict });
+        if verdict.allowed {
+            return Ok(());
+        }
+        let message = format!("more than {limit} requests a minute");
+        Err(Error::rate_limited(message, verdict.retry_after).with("oauth_error", "rate_limited"))
+    }
+}
+
+/// The name of a class and how many requests a minute it allows.
+fn rule(class: Rate) -> (&'static str, u32) {
+    match class {
+        Rate::Read => ("read", 1000),
+        Rate::Write => ("write", 200),
+        Rate::Admin => ("admin", 100),
+        Rate::Token => ("token", 60),
+        Rate::Introspect => ("introspect", 600),
+        Rate::Revoke => ("revoke", 60),
+        Rate::Authorize => ("authorize", 30),
+    }
+}

@@ -1,0 +1,145 @@
+//! The form in which a caller sees an outcome. No layer below knows whether an error becomes
+//! JSON, problem+json or an OAuth error; no layer above sees a gRPC status.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http_body_util::Full;
+use hyper::body::Body as _;
+use tonic::{Status, body::Body};
+use transcode::{ErrorFormat, ErrorResponse};
+
+use super::routes::{is_open, open_to_all_origins};
+use crate::{
+    Parts, grpc,
+    record::{Rated, Record},
+    stack::Next,
+};
+
+const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
+
+pub(crate) async fn wording(
+    parts: Arc<Parts>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    let record = Record::of(request.extensions());
+    let is_head = request.method() == Method::HEAD;
+    let wants_problem = wants_problem(request.headers());
+    let mut response = next.run(request).await;
+    if let Some(status) = response.extensions_mut().remove::<Status>() {
+        let format = format(&record, wants_problem);
+        response = error(&parts, &record, &status, format);
+    }
+    dress(&parts, &record, response.headers_mut());
+    if is_head { without_body(response) } else { response }
+}
+
+/// Chooses by what the method's contract says, then by what the caller accepts.
+fn format(record: &Record, wants_problem: bool) -> ErrorFormat {
+    match (record.speaks_oauth(), wants_problem) {
+        (true, _) => ErrorFormat::OAuth,
+        (false, true) => ErrorFormat::Problem,
+        (false, false) => ErrorFormat::Platform,
+    }
+}
+
+/// RFC 9457: whoever reads problem details says so.
+fn wants_problem(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|it| it.to_str().ok());
+    accepted.flat_map(|it| it.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let is_problem =
+            parts.next().is_some_and(|it| it.eq_ignore_ascii_case("application/problem+json"));
+        let refused = parts.filter_map(|it| it.strip_prefix("q=")).any(|it| it.parse() == Ok(0.0));
+        is_problem && !refused
+    })
+}
+
+fn error(parts: &Parts, record: &Record, status: &Status, format: ErrorFormat) -> Response<Body> {
+    let worded = parts.api.error(&grpc::facts(status), &record.request_id.0, format);
+    let ErrorResponse { status, headers, content_type, mut body } = worded;
+    if let Some(Rated { verdict, .. }) = record.rate.get().filter(|it| !it.verdict.allowed) {
+        add_delay(&mut body, verdict.retry_after);
+    }
+    let mut response = Response::new(Body::new(Full::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// The documented member of a 429 that no other error has.
+fn add_delay(object: &mut Vec<u8>, delay: Duration) {
+    if object.pop_if(|it| *it == b'}').is_some() {
+        object.extend_from_slice(format!(",\"retry_after_ms\":{}}}", delay.as_millis()).as_bytes());
+    }
+}
+
+/// What every answer says, unless it says otherwise itself.
+fn dress(parts: &Parts, record: &Record, headers: &mut HeaderMap) {
+    let caching = if record.is_secret() { "no-store" } else { "private, no-cache" };
+    let caching = HeaderValue::from_static(caching);
+    headers.entry(header::CACHE_CONTROL).or_insert(caching);
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    if parts.config.scheme() == "https" {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    if record.method().is_some_and(is_open) {
+        open_to_all_origins(headers);
+    }
+    if let Some(Rated { limit, verdict }) = record.rate.get() {
+        headers.insert(LIMIT, HeaderValue::from(*limit));
+        headers.insert(REMAINING, HeaderValue::from(verdict.remaining));
+        headers.insert(RESET, HeaderValue::from(whole_seconds(verdict.reset_after)));
+    }
+}
+
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// RFC 9110 section 9.3.2: what GET would have said, without saying it.
+fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        head.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+    Response::from_parts(head, Body::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problem_details_are_for_those_who_ask() {
+        let wants = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT, accept.parse().unwrap());
+            wants_problem(&headers)
+        };
+        assert!(wants("application/problem+json"));
+        assert!(wants("application/json, Application/Problem+JSON;q=0.5"));
+        assert!(!wants("application/problem+json;q=0"));
+        assert!(!wants("application/json, */*"));
+        assert!(!wants_problem(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_delay_is_a_member_of_the_object() {
+        let mut body = br#"{"error":"rate_limited"}"#.to_vec();
+        add_delay(&mut body, Duration::from_millis(1500));
+        assert_eq!(body, br#"{"error":"rate_limited","retry_after_ms":1500}"#);
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(whole_seconds(Duration::from_millis(1001)), 2);
+        assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
+    }
+}

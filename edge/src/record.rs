@@ -1,0 +1,161 @@
+//! What becomes known of a request on its way in, kept where the outermost layers can see it.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use cache::Verdict;
+use contract::{Audit, Method};
+use http::{Extensions, HeaderMap, Request};
+use kit::{Brand, Caller, REQUEST_ID, RequestId, Uuid};
+use tonic::body::Body;
+use transcode::Match;
+
+/// One request, as the layers found it out. Each fact is set once, by the layer that proved it.
+/// Not `Debug`: a route holds values of the path.
+pub(crate) struct Record {
+    pub(crate) request_id: RequestId,
+    pub(crate) began: Instant,
+    pub(crate) address: ClientAddress,
+    pub(crate) target: OnceLock<Target>,
+    pub(crate) client_id: OnceLock<String>,
+    pub(crate) brand: OnceLock<Brand>,
+    pub(crate) rate: OnceLock<Rated>,
+}
+
+/// Where a request comes from: the other end of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+/// What a request is for.
+pub(crate) enum Target {
+    Method {
+        method: &'static Method,
+        route: Match<'static>,
+    },
+    /// A page that this service renders.
+    Page(&'static str),
+    /// The gateway's own.
+    Own(&'static str),
+}
+
+/// What the rate limiter said, and of which limit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rated {
+    pub(crate) limit: u32,
+    pub(crate) verdict: Verdict,
+}
+
+impl Record {
+    pub(crate) fn new(request: &Request<Body>) -> Self {
+        let address = request.extensions().get().copied();
+        Self {
+            request_id: request_id(request.headers()),
+            began: Instant::now(),
+            address: address.unwrap_or(ClientAddress(Ipv4Addr::UNSPECIFIED.into())),
+            target: OnceLock::new(),
+            client_id: OnceLock::new(),
+            brand: OnceLock::new(),
+            rate: OnceLock::new(),
+        }
+    }
+
+    /// The record of a request; the outermost layer made it.
+    pub(crate) fn of(extensions: &Extensions) -> Arc<Self> {
+        extensions.get::<Arc<Self>>().expect("the outermost layer makes a record").clone()
+    }
+
+    /// Keeps what checkpoints have left in a request's extensions.
+    pub(crate) fn note(&self, extensions: &Extensions) {
+        if let Some(caller) = extensions.get::<Caller>() {
+            let _ = self.client_id.set(caller.client_id.clone());
+        }
+        if let Some(brand) = extensions.get::<Brand>() {
+            let _ = self.brand.set(brand.clone());
+        }
+    }
+
+    pub(crate) fn method(&self) -> Option<&'static Method> {
+        match self.target.get()? {
+            Target::Method { method, .. } => Some(method),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn route(&self) -> Option<&Match<'static>> {
+        match self.target.get()? {
+            Target::Method { route, .. } => Some(route),
+            _ => None,
+        }
+    }
+
+    /// The target's name in a log: never a path, which may hold anything.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.target.get() {
+            Some(Target::Method { method, .. }) => method.path,
+            Some(Target::Page(_)) => "page",
+            Some(Target::Own(path)) => path,
+            None => "none",
+        }
+    }
+
+    /// Whether the errors of this target have the form of RFC 6749.
+    pub(crate) fn speaks_oauth(&self) -> bool {
+        self.route().is_some_and(|it| it.method().oauth_errors())
+    }
+
+    /// Whether no cache at all may keep the answer: it holds tokens or protected data.
+    pub(crate) fn is_secret(&self) -> bool {
+        let reads = self.method().is_some_and(|it| matches!(it.audit, Audit::Read(_)));
+        reads || self.speaks_oauth()
+    }
+}
+
+impl ClientAddress {
+    /// Who is counted as one by the rate limiter: an address, or an IPv6 network of 64 bits,
+    /// which is the least that one subscriber has.
+    pub(crate) fn network(self) -> IpAddr {
+        match self.0.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+            address => address,
+        }
+    }
+}
+
+/// A caller's id is kept if it is harmless in a log.
+fn request_id(headers: &HeaderMap) -> RequestId {
+    let harmless = |it: &&str| {
+        (1..=64).contains(&it.len())
+            && it.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c))
+    };
+    let sent = headers.get(REQUEST_ID).and_then(|it| it.to_str().ok()).filter(harmless);
+    RequestId(sent.map_or_else(|| Uuid::now_v7().to_string().into(), Into::into))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_harmless_request_id_is_kept() {
+        let id = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, text.parse().unwrap());
+            request_id(&headers).0.to_string()
+        };
+        assert_eq!(id("req-1_a.b"), "req-1_a.b");
+        for text in ["", "a b", "a\"b", "a{b", &"a".repeat(65)] {
+            assert_eq!(id(text).len(), 36, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_ipv6_subscriber_is_one_network() {
+        let network = |text: &str| ClientAddress(text.parse().unwrap()).network().to_string();
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+}

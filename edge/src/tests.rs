@@ -1,0 +1,14 @@
+//! The gateway over real connections, before a fake of one service and a fake identity.
+
+mod anything;
+mod checkpoints;
+mod clinical;
+mod door;
+mod errors;
+mod http_rules;
+mod logs;
+mod oauth;
+mod own;
+mod pages;
+mod rates;
+mod upstream;

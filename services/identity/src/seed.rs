@@ -1,0 +1,138 @@
+//! What must be there before the first call: the platform's own clients, its app, two people.
+//!
+//! Every secret here follows from the platform key. Nothing is written that is already so.
+
+use kit::{Brand, Change, Platform, PlatformKey, Result, Row, client_id};
+use oauth_core::Authentication;
+
+use crate::{
+    domain::{
+        client::RegisteredClient,
+        password::{self, PasswordHash},
+        user::{Email, User, UserId},
+    },
+    store::{self, Lookup, Member, RegisterClient},
+};
+
+/// The demo member of the brand `loop`, `ada@loop.test`.
+pub const DEMO_USER: &str = "usr_01j00000000000000000000ada";
+/// The demo member of the brand `loopbio`, `grace@loopbio.test`.
+const OTHER_DEMO_USER: &str = "usr_01j000000000000000000grace";
+
+const APP_SCOPES: &str = "read:account manage:connected_apps read:profile read:biomarkers";
+
+/// The password of both demo members: four groups of four hexadecimal digits.
+pub fn demo_password(key: &PlatformKey) -> String {
+    let digits = hex::encode(&key.derive("identity demo password")[..8]);
+    [&digits[..4], &digits[4..8], &digits[8..12], &digits[12..]].join("-")
+}
+
+pub async fn run(platform: Platform) -> Result<()> {
+    let now = platform.clock.now();
+    let lookup = Lookup::new(platform.db.roles());
+    let services = platform.services.iter().map(|it| it.name);
+    for name in services.chain(["edge", "operator"]) {
+        let id = client_id(name);
+        let secret = platform.key.client_secret(&id);
+        let machine = RegisteredClient::platform_machine(id, name, &secret, now);
+        ensure_client(&platform, &lookup, machine).await?;
+    }
+    let (home, other) = (Brand::new("loop")?, Brand::new("loopbio")?);
+    let (id, redirect) = ("cli_loop_app", "http://127.0.0.1/callback");
+    let app =
+        RegisteredClient::first_party_app(home.clone(), id, "Loop", redirect, APP_SCOPES, now);
+    ensure_client(&platform, &lookup, app).await?;
+    ensure_member(&platform, home, DEMO_USER, "ada@loop.test", "Ada Lovelace").await?;
+    ensure_member(&platform, other, OTHER_DEMO_USER, "grace@loopbio.test", "Grace Hopper").await
+}
+
+async fn ensure_client(
+    platform: &Platform,
+    lookup: &Lookup,
+    client: RegisteredClient,
+) -> Result<()> {
+    if lookup.client(&client.rules.id).await?.is_some_and(|it| is_as_wanted(&it, &client)) {
+        return Ok(());
+    }
+    let (brand, id) = (client.brand.clone(), client.rules.id.clone());
+    write(
+        platform,
+        brand,
+        "identity.oauth_client.seeded",
+        RegisterClient(client),
+        "oauth_client",
+        id,
+    )
+    .await
+}
+
+fn is_as_wanted(found: &RegisteredClient, wanted: &RegisteredClient) -> bool {
+    let secret = |it: &RegisteredClient| match &it.rules.authentication {
+        Authentication::Secret(secrets) => Some(secrets.current),
+        Authentication::Public => None,
+    };
+    secret(found) == secret(wanted)
+        && found.rules.allowed_scopes == wanted.rules.allowed_scopes
+        && found.rules.redirect_uris == wanted.rules.redirect_uris
+        && found.allowed_brands == wanted.allowed_brands
+}
+
+async fn ensure_member(
+    platform: &Platform,
+    brand: Brand,
+    id: &str,
+    email: &str,
+    name: &str,
+) -> Result<()> {
+    let id = UserId::parse("user_id", id)?;
+    let demo_password = demo_password(&platform.key);
+    let mut reader = platform.db.read_brand(&brand).await?;
+    let stored = store::password_hash(&mut reader, id).await?;
+    drop(reader);
+    let hashed = tokio::task::spawn_blocking(move || {
+        let holds = password::verify(stored.as_ref(), &demo_password);
+        if holds { None } else { Some(PasswordHash::of(&demo_password)) }
+    });
+    let Some(password) = hashed.await.map_err(kit::Error::internal)? else { return Ok(()) };
+    let at = platform.clock.now();
+    let email = Email::parse(email).expect("a valid literal");
+    let user = User { id, email, name: name.to_owned(), created_at: at };
+    let member = Member { user, password, at };
+    write(platform, brand, "identity.user.seeded", member, "user", id.to_string()).await
+}
+
+async fn write(
+    platform: &Platform,
+    brand: Brand,
+    event_type: &str,
+    row: impl Row,
+    entity_type: &'static str,
+    entity_id: String,
+) -> Result<()> {
+    let tx = platform.db.begin_system(brand, event_type).await?;
+    tx.record(Change::of(row, entity_type, entity_id)).await?.commit_quietly().await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_password_is_readable_and_follows_from_the_key() {
+        let password = demo_password(&PlatformKey::new([1; 32]));
+        let groups: Vec<_> = password.split('-').collect();
+        assert_eq!(groups.len(), 4);
+        let hex = |it: &&str| it.len() == 4 && it.bytes().all(|it| it.is_ascii_hexdigit());
+        assert!(groups.iter().all(hex), "{password}");
+        assert_eq!(password, demo_password(&PlatformKey::new([1; 32])));
+        assert_ne!(password, demo_password(&PlatformKey::new([2; 32])));
+    }
+
+    #[test]
+    fn the_demo_members_have_ids() {
+        for id in [DEMO_USER, OTHER_DEMO_USER] {
+            assert_eq!(UserId::parse("user_id", id).unwrap().to_string(), id);
+        }
+    }
+}
