@@ -11,6 +11,11 @@ pub fn key() -> PlatformKey {
     PlatformKey::new([0x5e; 32])
 }
 
+/// [`key`] as `LOOP_SECRET_KEY` takes it.
+pub fn key_hex() -> String {
+    hex::encode([0x5e; 32])
+}
+
 /// One test's own database.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -31,6 +36,22 @@ impl Database {
     /// How to connect as the administrator.
     pub fn options(&self) -> &PgConnectOptions {
         &self.options
+    }
+
+    /// The administrator's URL, as `LOOP_DATABASE_URL` takes it.
+    pub fn url(&self) -> String {
+        let mut url = std::env::var("LOOP_TEST_DATABASE_URL").expect("`create` read it");
+        let name = self.options.get_database().expect("`create` named it");
+        // The part after the host and before any query names the database.
+        let (base, query) = url.split_once('?').map_or((&*url, ""), |(base, query)| (base, query));
+        let host = base.rfind('/').filter(|at| *at > base.find("//").map_or(0, |it| it + 1));
+        let base = host.map_or(base, |at| &base[..at]);
+        url = if query.is_empty() {
+            format!("{base}/{name}")
+        } else {
+            format!("{base}/{name}?{query}")
+        };
+        url
     }
 
     /// A connection that no policy binds: to look at what services must not see.

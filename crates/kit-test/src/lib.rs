@@ -7,7 +7,7 @@ mod deadline;
 mod identity;
 mod world;
 
-pub use database::Database;
+pub use database::{Database, key, key_hex};
 pub use deadline::eventually;
 pub use identity::{FakeIdentity, Grant};
 pub use world::{TestClient, World};

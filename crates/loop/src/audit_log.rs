@@ -18,7 +18,8 @@ pub async fn verify(
     for service in services {
         let schema: Schema = service.schema.parse()?;
         let witnessed = witnessed(database, key, service, &schema).await?;
-        let report = audit::verify(&pool(database, key, service), &schema, &keys, &witnessed).await?;
+        let report =
+            audit::verify(&pool(database, key, service), &schema, &keys, &witnessed).await?;
         match &report.verdict {
             Verdict::Intact { tail } => println!(
                 "{:<14} intact: {} rows in {} seals; {} rows not sealed yet",
@@ -43,7 +44,10 @@ pub async fn prove(
     let schema: Schema = service.schema.parse()?;
     let proof = audit::prove(&pool(database, key, service), &schema, row).await?;
     proof.check(&public_keys(key))?;
-    println!("row {row} is leaf {} of seal {} of {}", proof.index, proof.seal.claim.n, service.name);
+    println!(
+        "row {row} is leaf {} of seal {} of {}",
+        proof.index, proof.seal.claim.n, service.name
+    );
     for hash in &proof.path {
         println!("  {hash}");
     }

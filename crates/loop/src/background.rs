@@ -23,7 +23,12 @@ pub fn run(backends: &Backends, platform: Platform, tasks: &TaskTracker, stop: &
 }
 
 /// Sends what the service's outbox gains to both buses.
-pub fn relay(backends: &Backends, platform: &Platform, tasks: &TaskTracker, stop: &CancellationToken) {
+pub fn relay(
+    backends: &Backends,
+    platform: &Platform,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) {
     let service = platform.service;
     if service.package.events.is_empty() {
         return;
@@ -59,7 +64,8 @@ pub fn sealing_key(backends: &Backends) -> SealingKey {
 /// Applies others' events, from whichever bus brings them first.
 fn react(backends: &Backends, platform: Platform, tasks: &TaskTracker, stop: &CancellationToken) {
     let service = platform.service;
-    let mut aggregates: Vec<_> = service.subscriptions.iter().map(|it| it.event.aggregate).collect();
+    let mut aggregates: Vec<_> =
+        service.subscriptions.iter().map(|it| it.event.aggregate).collect();
     aggregates.sort_unstable();
     aggregates.dedup();
     if aggregates.is_empty() {
@@ -75,10 +81,19 @@ fn react(backends: &Backends, platform: Platform, tasks: &TaskTracker, stop: &Ca
                 let platform = platform.clone();
                 async move { kit::consume(&platform, envelope).await }
             };
-            let fed = bus::consume(service.name, &aggregates, &fast, durable.clone(), handle, stop.clone());
+            let fed = bus::consume(
+                service.name,
+                &aggregates,
+                &fast,
+                durable.clone(),
+                handle,
+                stop.clone(),
+            );
             match fed.await {
                 Ok(()) => return,
-                Err(cause) => tracing::warn!(service = service.name, %cause, "the feed starts again"),
+                Err(cause) => {
+                    tracing::warn!(service = service.name, %cause, "the feed starts again")
+                }
             }
             if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
@@ -92,7 +107,11 @@ fn react(backends: &Backends, platform: Platform, tasks: &TaskTracker, stop: &Ca
 async fn resume(platform: Platform, stop: CancellationToken) {
     loop {
         if let Err(error) = kit::resume(&platform).await {
-            tracing::warn!(service = platform.service.name, reason = error.reason(), "parked events wait");
+            tracing::warn!(
+                service = platform.service.name,
+                reason = error.reason(),
+                "parked events wait"
+            );
         }
         if stop.run_until_cancelled(tokio::time::sleep(RESUME_EVERY)).await.is_none() {
             return;

@@ -137,15 +137,47 @@ fn stage(text: &str) -> Result<String, &'static str> {
 impl Config {
     /// What will be used, one line each, with secrets masked.
     pub fn describe(&self) -> String {
-        let shown = |it: &Option<String>, embedded: &str| it.clone().unwrap_or_else(|| embedded.to_owned());
+        let shown =
+            |it: &Option<String>, embedded: &str| it.clone().unwrap_or_else(|| embedded.to_owned());
         let lines = [
-            ("LOOP_DATABASE_URL", shown(&self.database_url.as_ref().map(|it| format!("{it:?}")), "unset: `loop up` starts its own Postgres")),
-            ("LOOP_REDIS_URL", shown(&self.redis_url.as_ref().map(|it| format!("{it:?}")), "unset: embedded")),
-            ("LOOP_NATS_URL", shown(&self.nats_url.as_ref().map(|it| format!("{it:?}")), "unset: embedded")),
-            ("LOOP_SECRET_KEY", shown(&self.secret_key.as_ref().map(|_| "[secret]".into()), "unset: `loop up` makes its own")),
+            (
+                "LOOP_DATABASE_URL",
+                shown(
+                    &self.database_url.as_ref().map(|it| format!("{it:?}")),
+                    "unset: `loop up` starts its own Postgres",
+                ),
+            ),
+            (
+                "LOOP_REDIS_URL",
+                shown(&self.redis_url.as_ref().map(|it| format!("{it:?}")), "unset: embedded"),
+            ),
+            (
+                "LOOP_NATS_URL",
+                shown(&self.nats_url.as_ref().map(|it| format!("{it:?}")), "unset: embedded"),
+            ),
+            (
+                "LOOP_SECRET_KEY",
+                shown(
+                    &self.secret_key.as_ref().map(|_| "[secret]".into()),
+                    "unset: `loop up` makes its own",
+                ),
+            ),
             ("LOOP_STAGE", self.stage.clone()),
-            ("LOOP_PUBLIC_URL", shown(&self.public_url.as_ref().map(ToString::to_string), "unset: the address the edge listens on")),
-            ("LOOP_PEERS", self.peers.iter().map(|it| format!("{}={}", it.service, it.address)).collect::<Vec<_>>().join(",")),
+            (
+                "LOOP_PUBLIC_URL",
+                shown(
+                    &self.public_url.as_ref().map(ToString::to_string),
+                    "unset: the address the edge listens on",
+                ),
+            ),
+            (
+                "LOOP_PEERS",
+                self.peers
+                    .iter()
+                    .map(|it| format!("{}={}", it.service, it.address))
+                    .collect::<Vec<_>>()
+                    .join(","),
+            ),
             ("LOOP_DATABASE_CONNECTIONS", self.database_connections.to_string()),
         ];
         lines.map(|(name, value)| format!("{name:<26} {value}\n")).concat()

@@ -45,7 +45,8 @@ impl Credentials {
         let path = place.credentials.display();
         let text = fs::read_to_string(&place.credentials)
             .with_context(|| format!("read {path}; is the platform up? Start it with `make up`"))?;
-        let json: serde_json::Value = serde_json::from_str(&text).with_context(|| format!("{path}"))?;
+        let json: serde_json::Value =
+            serde_json::from_str(&text).with_context(|| format!("{path}"))?;
         let at = |pointer: &str| {
             let value = json.pointer(pointer).and_then(|it| it.as_str());
             value.map(str::to_owned).with_context(|| format!("{path} has no {pointer}"))

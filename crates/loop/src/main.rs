@@ -16,13 +16,17 @@ use sqlx::postgres::PgConnectOptions;
 
 /// The Loop Platform: 27 health-and-commerce services behind one edge.
 #[derive(Parser)]
-#[command(version, about, after_help = "\
+#[command(
+    version,
+    about,
+    after_help = "\
 Examples:
   loop up                                   everything in one process, with its own Postgres
   loop demo partner-gym                     a partner app's story, over public HTTP
   loop serve clinical patient-graph         two services, for peers in other processes
   loop edge --listen 0.0.0.0:8080           the public door of a platform of many processes
-  loop audit verify                         are the audit logs what they were when sealed?")]
+  loop audit verify                         are the audit logs what they were when sealed?"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -114,7 +118,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check => {
             let registry = loop_platform::check()?;
             let (methods, events) = (registry.methods().len(), registry.events().len());
-            println!("{} services, {methods} methods, {events} events: complete", registry.services().len());
+            println!(
+                "{} services, {methods} methods, {events} events: complete",
+                registry.services().len()
+            );
             Ok(ExitCode::SUCCESS)
         }
         Command::Config { config } => {
@@ -176,7 +183,9 @@ async fn process(config: &Config, listen: Option<SocketAddr>) -> anyhow::Result<
     let public_url = match (&config.public_url, listen) {
         (Some(url), _) => url.to_string(),
         (None, Some(listen)) => format!("http://{listen}"),
-        (None, None) => anyhow::bail!("LOOP_PUBLIC_URL is not set: the URL that people reach the edge by"),
+        (None, None) => {
+            anyhow::bail!("LOOP_PUBLIC_URL is not set: the URL that people reach the edge by")
+        }
     };
     let backends = Backends::open(config, database, key, &public_url).await?;
     Process::new(backends, config)

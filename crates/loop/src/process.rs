@@ -122,7 +122,9 @@ impl Process {
             services.iter().map(|it| self.backends.platform(it, &self.mesh)).collect();
         for platform in &platforms {
             if let Some(seed) = platform.service.seed {
-                seed(platform.clone()).await.with_context(|| format!("seed {}", platform.service.name))?;
+                seed(platform.clone())
+                    .await
+                    .with_context(|| format!("seed {}", platform.service.name))?;
             }
             self.mesh.add_local(platform.service.name, kit::app(platform));
         }
@@ -141,7 +143,11 @@ impl Process {
     }
 
     /// Serves the services of this process to others.
-    pub fn serve(&self, listener: TcpListener, services: &[&'static Service]) -> anyhow::Result<()> {
+    pub fn serve(
+        &self,
+        listener: TcpListener,
+        services: &[&'static Service],
+    ) -> anyhow::Result<()> {
         let app = dispatch(&self.mesh, services)?;
         self.tasks.spawn(mesh::serve(listener, app, self.doors.clone()));
         Ok(())
@@ -153,7 +159,12 @@ impl Process {
         for service in SERVICES {
             config.pages.extend(service.pages.iter().map(|it| (*it, service.name)));
         }
-        let peers = Peers::new(self.mesh.clone(), "edge", self.backends.key.clone(), self.backends.clock.clone());
+        let peers = Peers::new(
+            self.mesh.clone(),
+            "edge",
+            self.backends.key.clone(),
+            self.backends.clock.clone(),
+        );
         let introspector = kit::Introspector::new(
             self.backends.cache.clone(),
             peers.resolver(),
@@ -222,6 +233,8 @@ fn dispatch(mesh: &Mesh, services: &[&'static Service]) -> anyhow::Result<App> {
 /// Binds before anything else starts, so that a taken port is the first thing said.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}; choose another with --listen or stop what listens there")
+        format!(
+            "cannot listen on {address}; choose another with --listen or stop what listens there"
+        )
     })
 }

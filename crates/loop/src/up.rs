@@ -38,7 +38,8 @@ pub struct Up {
 /// task ever meets a database that is gone.
 pub fn run(up: &Up) -> anyhow::Result<()> {
     let began = Instant::now();
-    fs::create_dir_all(&up.data).with_context(|| format!("make the folder {}", up.data.display()))?;
+    fs::create_dir_all(&up.data)
+        .with_context(|| format!("make the folder {}", up.data.display()))?;
     let key = match &up.config.secret_key {
         Some(key) => key.clone(),
         None => own_key(&up.data.join("key"))?,
@@ -60,14 +61,22 @@ fn database(up: &Up) -> anyhow::Result<(Option<Postgres>, PgConnectOptions)> {
     if let Some(address) = &up.config.database_url {
         return Ok((None, address.parsed.clone()));
     }
-    let postgres =
-        Postgres::start(PostgresOptions { data: up.data.join("postgres"), port: None, durable: true })?;
+    let postgres = Postgres::start(PostgresOptions {
+        data: up.data.join("postgres"),
+        port: None,
+        durable: true,
+    })?;
     postgres.create_database_if_absent("loop")?;
     let url = postgres.url("loop");
     Ok((Some(postgres), url.parse().context("the address of our own Postgres")?))
 }
 
-async fn serve(up: &Up, key: PlatformKey, database: PgConnectOptions, began: Instant) -> anyhow::Result<()> {
+async fn serve(
+    up: &Up,
+    key: PlatformKey,
+    database: PgConnectOptions,
+    began: Instant,
+) -> anyhow::Result<()> {
     let listener = bind(up.listen).await?;
     let public_url = match &up.config.public_url {
         Some(url) => url.to_string(),

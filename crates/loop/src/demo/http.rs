@@ -28,7 +28,9 @@ impl Answer {
     pub fn text_at(&self, pointer: &str) -> anyhow::Result<String> {
         let json = self.json();
         let value = json.pointer(pointer).and_then(Value::as_str);
-        value.map(str::to_owned).with_context(|| format!("the answer has no {pointer}: {}", self.text))
+        value
+            .map(str::to_owned)
+            .with_context(|| format!("the answer has no {pointer}: {}", self.text))
     }
 }
 
@@ -50,26 +52,44 @@ impl Client {
         self.send("DELETE", path, headers, "")
     }
 
-    pub fn post_json(&mut self, path: &str, headers: &[(&str, &str)], body: &Value) -> anyhow::Result<Answer> {
+    pub fn post_json(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> anyhow::Result<Answer> {
         let headers = [headers, &[("content-type", "application/json")]].concat();
         self.send("POST", path, &headers, &body.to_string())
     }
 
-    pub fn post_form(&mut self, path: &str, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> anyhow::Result<Answer> {
+    pub fn post_form(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<Answer> {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let headers = [headers, &[("content-type", "application/x-www-form-urlencoded")]].concat();
         self.send("POST", path, &headers, &body)
     }
 
     /// `path` is of the API, or a URL of it.
-    fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Answer> {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.api) };
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> anyhow::Result<Answer> {
+        let url =
+            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.api) };
         let mut request = http::Request::builder().method(method).uri(&url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if !self.cookies.is_empty() {
-            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let pairs: Vec<_> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header("cookie", pairs.join("; "));
         }
         let request = request.body(body.to_owned())?;
@@ -80,7 +100,8 @@ impl Client {
                 self.cookies.insert(name.trim().to_owned(), value.to_owned());
             }
         }
-        let location = response.headers().get("location").and_then(|it| Some(it.to_str().ok()?.to_owned()));
+        let location =
+            response.headers().get("location").and_then(|it| Some(it.to_str().ok()?.to_owned()));
         let status = response.status().as_u16();
         Ok(Answer { status, location, text: response.body_mut().read_to_string()? })
     }

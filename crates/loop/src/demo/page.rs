@@ -7,7 +7,9 @@ pub fn hidden_fields(html: &str) -> Vec<(String, String)> {
         .filter_map(|rest| {
             let tag = rest.split('>').next()?;
             let hidden = attribute(tag, "type").as_deref() == Some("hidden");
-            hidden.then(|| Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default())))?
+            hidden.then(|| {
+                Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default()))
+            })?
         })
         .collect()
 }
@@ -20,7 +22,12 @@ pub fn form_action(html: &str) -> Option<String> {
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let value = tag.split(&format!("{name}=\"")).nth(1)?.split('"').next()?;
-    let unescaped = value.replace("&#38;", "&").replace("&amp;", "&").replace("&#x2F;", "/").replace("&quot;", "\"").replace("&#34;", "\"");
+    let unescaped = value
+        .replace("&#38;", "&")
+        .replace("&amp;", "&")
+        .replace("&#x2F;", "/")
+        .replace("&quot;", "\"")
+        .replace("&#34;", "\"");
     Some(unescaped)
 }
 

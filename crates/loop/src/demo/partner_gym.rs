@@ -27,8 +27,9 @@ pub fn play(credentials: &Credentials) -> anyhow::Result<()> {
     story.read(&token)?;
     story.missing_scope(&token)?;
     story.foreign_brand(&token)?;
-    story.audit(&operator, &request_id)?;
-    story.timeline(&operator, &patient)?;
+    let report = story.audit(&operator, &request_id)?;
+    story.timeline(&operator, &patient, &report)?;
+    story.delivery(&operator, &request_id)?;
     story.disconnect(&me, &gym, &token)?;
     println!("\nThe whole story held: {} steps.", story.step);
     Ok(())
@@ -66,8 +67,13 @@ impl<'a> Story<'a> {
                 ("brand_id", brand),
             ],
         )?;
-        self.show(&format!("The operator's machine client gets a token for the brand {brand}"), "POST /v1/oauth/token", &answer, 200,
-            "machine tokens are admin-scoped and opaque")?;
+        self.show(
+            &format!("The operator's machine client gets a token for the brand {brand}"),
+            "POST /v1/oauth/token",
+            &answer,
+            200,
+            "machine tokens are admin-scoped and opaque",
+        )?;
         Ok(bearer(&answer.text_at("/access_token")?))
     }
 
@@ -79,34 +85,65 @@ impl<'a> Story<'a> {
             "allowed_scopes": ["read:biomarkers"],
             "baa_signed": true,
         });
-        let answer = self.client.post_json("/v1/admin/oauth-clients", &[("authorization", operator)], &app)?;
+        let answer = self.client.post_json(
+            "/v1/admin/oauth-clients",
+            &[("authorization", operator)],
+            &app,
+        )?;
         self.show("PartnerGym is registered", "POST /v1/admin/oauth-clients", &answer, 201,
             "the secret is in this answer and never again; a signed agreement lets it ask for health data")?;
-        Ok(App { id: answer.text_at("/client/client_id")?, secret: Some(answer.text_at("/client_secret")?) })
+        Ok(App {
+            id: answer.text_at("/client/client_id")?,
+            secret: Some(answer.text_at("/client_secret")?),
+        })
     }
 
     /// The member signs in to Loop's own app, to look after connected apps later.
     fn member_signs_in(&mut self) -> anyhow::Result<String> {
         let own = App { id: "cli_loop_app".into(), secret: None };
-        let token = self.authorize(&own, "http://127.0.0.1:5998/callback", "manage:connected_apps read:account", "The member signs in to Loop's own app")?;
+        let token = self.authorize(
+            &own,
+            "http://127.0.0.1:5998/callback",
+            "manage:connected_apps read:account",
+            "The member signs in to Loop's own app",
+        )?;
         let token = bearer(&token);
         let answer = self.client.get("/v1/users/me", &[("authorization", &token)])?;
-        self.show("Loop's app asks who signed in", "GET /v1/users/me", &answer, 200, "code and PKCE led to the member's own token")?;
+        self.show(
+            "Loop's app asks who signed in",
+            "GET /v1/users/me",
+            &answer,
+            200,
+            "code and PKCE led to the member's own token",
+        )?;
         Ok(token)
     }
 
     fn unauthorized(&mut self) -> anyhow::Result<()> {
         let answer = self.client.get("/v1/biomarkers/me", &[])?;
-        self.show("A stranger asks without a token", "GET /v1/biomarkers/me", &answer, 401, "checkpoint 1: who is calling?")
+        self.show(
+            "A stranger asks without a token",
+            "GET /v1/biomarkers/me",
+            &answer,
+            401,
+            "checkpoint 1: who is calling?",
+        )
     }
 
     fn consent(&mut self, gym: &App, scope: &str) -> anyhow::Result<String> {
-        let token = self.authorize(gym, REDIRECT, scope, "The member lets PartnerGym read biomarkers")?;
+        let token =
+            self.authorize(gym, REDIRECT, scope, "The member lets PartnerGym read biomarkers")?;
         Ok(bearer(&token))
     }
 
     /// Authorization code with PKCE: the browser's part, then the app's.
-    fn authorize(&mut self, app: &App, redirect: &str, scope: &str, title: &str) -> anyhow::Result<String> {
+    fn authorize(
+        &mut self,
+        app: &App,
+        redirect: &str,
+        scope: &str,
+        title: &str,
+    ) -> anyhow::Result<String> {
         let (verifier, state) = (random()?, random()?);
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
         let query = form_urlencoded::Serializer::new(String::new())
@@ -123,9 +160,14 @@ impl<'a> Story<'a> {
         let callback = self.browse(&format!("/v1/oauth/authorize?{query}"), redirect)?;
         let parameter = |name: &str| {
             let (_, query) = callback.split_once('?')?;
-            form_urlencoded::parse(query.as_bytes()).find(|it| it.0 == name).map(|it| it.1.into_owned())
+            form_urlencoded::parse(query.as_bytes())
+                .find(|it| it.0 == name)
+                .map(|it| it.1.into_owned())
         };
-        ensure!(parameter("state").as_deref() == Some(&state), "the state came back changed: {callback}");
+        ensure!(
+            parameter("state").as_deref() == Some(&state),
+            "the state came back changed: {callback}"
+        );
         let code = parameter("code").with_context(|| format!("no code in {callback}"))?;
         let mut form = vec![
             ("grant_type", "authorization_code"),
@@ -136,8 +178,13 @@ impl<'a> Story<'a> {
         ];
         form.extend(app.secret.as_deref().map(|it| ("client_secret", it)));
         let answer = self.client.post_form("/v1/oauth/token", &[], &form)?;
-        self.show(title, "GET /v1/oauth/authorize, sign-in and consent pages, POST /v1/oauth/token", &answer, 200,
-            "authorization code with PKCE; the code is good for one use and 60 seconds")?;
+        self.show(
+            title,
+            "GET /v1/oauth/authorize, sign-in and consent pages, POST /v1/oauth/token",
+            &answer,
+            200,
+            "authorization code with PKCE; the code is good for one use and 60 seconds",
+        )?;
         answer.text_at("/access_token")
     }
 
@@ -161,7 +208,8 @@ impl<'a> Story<'a> {
     fn fill_in(&mut self, html: &str) -> anyhow::Result<Answer> {
         let action = page::form_action(html).context("a page without a form")?;
         let hidden = page::hidden_fields(html);
-        let mut fields: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut fields: Vec<(&str, &str)> =
+            hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         if html.contains("name=\"password\"") {
             fields.push(("email", &self.credentials.member));
             fields.push(("password", &self.credentials.member_password));
@@ -176,8 +224,13 @@ impl<'a> Story<'a> {
     fn find_patient(&mut self, operator: &str) -> anyhow::Result<String> {
         let path = format!("/v1/patients/{}/safe", patient_graph::DEMO_PATIENT);
         let answer = self.client.get(&path, &[("authorization", operator)])?;
-        self.show("The laboratory's integration finds the patient", &format!("GET {path}"), &answer, 200,
-            "the safe view: no name, birth date, sex, e-mail or phone")?;
+        self.show(
+            "The laboratory's integration finds the patient",
+            &format!("GET {path}"),
+            &answer,
+            200,
+            "the safe view: no name, birth date, sex, e-mail or phone",
+        )?;
         for telling in ["first_name", "date_of_birth", "gender", "email"] {
             ensure!(answer.json().get(telling).is_none(), "the safe view holds {telling}");
         }
@@ -187,36 +240,67 @@ impl<'a> Story<'a> {
     fn record(&mut self, operator: &str, brand: &str, patient: &str) -> anyhow::Result<String> {
         let request_id = format!("demo-{}", &random()?[..12].replace('_', "-"));
         let body = json!({"patient_id": patient, "brand_id": brand, "source": "labcorp", "biomarkers": report::results()?});
-        let headers = [("authorization", operator), ("idempotency-key", request_id.as_str()), ("x-request-id", request_id.as_str())];
+        let headers = [
+            ("authorization", operator),
+            ("idempotency-key", request_id.as_str()),
+            ("x-request-id", request_id.as_str()),
+        ];
         let answer = self.client.post_json("/v1/biomarkers/parse", &headers, &body)?;
-        self.show("A laboratory report of nine real values is recorded", "POST /v1/biomarkers/parse", &answer, 200,
-            "values are converted to one unit and classified for the patient's sex")?;
+        self.show(
+            "A laboratory report of nine real values is recorded",
+            "POST /v1/biomarkers/parse",
+            &answer,
+            200,
+            "values are converted to one unit and classified for the patient's sex",
+        )?;
         ensure!(answer.json()["count"] == 9, "nine results were sent");
         let again = self.client.post_json("/v1/biomarkers/parse", &headers, &body)?;
-        self.show("The same call is retried with its Idempotency-Key", "POST /v1/biomarkers/parse", &again, 200,
-            "the first answer again, and nothing recorded twice")?;
+        self.show(
+            "The same call is retried with its Idempotency-Key",
+            "POST /v1/biomarkers/parse",
+            &again,
+            200,
+            "the first answer again, and nothing recorded twice",
+        )?;
         ensure!(again.json() == answer.json(), "the retry had another answer");
         Ok(request_id)
     }
 
     fn read(&mut self, token: &str) -> anyhow::Result<()> {
-        let answer = self.client.get("/v1/biomarkers/me?page_size=100", &[("authorization", token)])?;
-        self.show("PartnerGym reads the member's biomarkers", "GET /v1/biomarkers/me", &answer, 200,
-            "all five checkpoints passed")?;
+        let answer =
+            self.client.get("/v1/biomarkers/me?page_size=100", &[("authorization", token)])?;
+        self.show(
+            "PartnerGym reads the member's biomarkers",
+            "GET /v1/biomarkers/me",
+            &answer,
+            200,
+            "all five checkpoints passed",
+        )?;
         let json = answer.json();
         let rows = json["biomarkers"].as_array().context("a list")?;
         ensure!(rows.len() >= 9, "nine biomarkers were recorded, {} came back", rows.len());
-        let classified = |it: &Value| matches!(it["status"].as_str(), Some("normal" | "low" | "high" | "critical"));
+        let classified = |it: &Value| {
+            matches!(it["status"].as_str(), Some("normal" | "low" | "high" | "critical"))
+        };
         ensure!(rows.iter().all(classified), "a value is not classified");
-        let albumin = rows.iter().find(|it| it["biomarker_code"] == "albumin").context("albumin")?;
-        ensure!(albumin["unit"] == "g/dL" && albumin["value"] == json!(4.2), "albumin is {albumin}");
+        let albumin =
+            rows.iter().find(|it| it["biomarker_code"] == "albumin").context("albumin")?;
+        ensure!(
+            albumin["unit"] == "g/dL" && albumin["value"] == json!(4.2),
+            "albumin is {albumin}"
+        );
         Ok(())
     }
 
     fn missing_scope(&mut self, token: &str) -> anyhow::Result<()> {
         let answer = self.client.get("/v1/users/me", &[("authorization", token)])?;
-        self.show("PartnerGym asks for what the member did not allow", "GET /v1/users/me", &answer, 403,
-            "checkpoint 2: may they?")?;
+        self.show(
+            "PartnerGym asks for what the member did not allow",
+            "GET /v1/users/me",
+            &answer,
+            403,
+            "checkpoint 2: may they?",
+        )?;
         ensure!(answer.json()["error"] == "insufficient_scope", "{}", answer.text);
         Ok(())
     }
@@ -225,64 +309,158 @@ impl<'a> Story<'a> {
     fn foreign_brand(&mut self, token: &str) -> anyhow::Result<()> {
         let operator = self.operator("loopbio")?;
         let patient = json!({"brand_id": "loopbio", "first_name": "Grace", "last_name": "Demo", "gender": "female"});
-        let answer = self.client.post_json("/v1/patients", &[("authorization", &operator)], &patient)?;
-        self.show("Another brand has a patient of its own", "POST /v1/patients", &answer, 201, "brands share services, never rows")?;
+        let answer =
+            self.client.post_json("/v1/patients", &[("authorization", &operator)], &patient)?;
+        self.show(
+            "Another brand has a patient of its own",
+            "POST /v1/patients",
+            &answer,
+            201,
+            "brands share services, never rows",
+        )?;
         let patient = answer.text_at("/id")?;
         let body = json!({"patient_id": patient, "brand_id": "loopbio", "source": "manual", "biomarkers": report::results()?});
-        let answer = self.client.post_json("/v1/biomarkers/parse", &[("authorization", &operator)], &body)?;
-        self.show("It records a report there", "POST /v1/biomarkers/parse", &answer, 200, "the same call, in another tenant")?;
+        let answer = self.client.post_json(
+            "/v1/biomarkers/parse",
+            &[("authorization", &operator)],
+            &body,
+        )?;
+        self.show(
+            "It records a report there",
+            "POST /v1/biomarkers/parse",
+            &answer,
+            200,
+            "the same call, in another tenant",
+        )?;
         let foreign = answer.text_at("/results/0/id")?;
         let path = format!("/v1/biomarkers/{foreign}");
         let answer = self.client.get(&path, &[("authorization", token)])?;
-        self.show("PartnerGym asks for that brand's biomarker by its id", &format!("GET {path}"), &answer, 404,
-            "checkpoint 3: another brand's row does not exist")
+        self.show(
+            "PartnerGym asks for that brand's biomarker by its id",
+            &format!("GET {path}"),
+            &answer,
+            404,
+            "checkpoint 3: another brand's row does not exist",
+        )
     }
 
-    fn audit(&mut self, operator: &str, request_id: &str) -> anyhow::Result<()> {
-        let path = "/v1/admin/audit-log?event_type=clinical.biomarker.parsed&limit=5";
+    /// The id of the report that the audit row names.
+    fn audit(&mut self, operator: &str, request_id: &str) -> anyhow::Result<String> {
+        let path = "/v1/admin/audit-log?event_type=clinical.biomarker.parsed&limit=20";
         let answer = self.client.get(path, &[("authorization", operator)])?;
-        self.show("The operator reads the audit log", &format!("GET {path}"), &answer, 200,
-            "checkpoint 5: one row for the change, written in its transaction; the retry left none")?;
+        self.show(
+            "The operator reads the audit log",
+            &format!("GET {path}"),
+            &answer,
+            200,
+            "checkpoint 5: one row for the change, written in its transaction; the retry left none",
+        )?;
         let json = answer.json();
         let rows = json["rows"].as_array().context("rows")?;
-        let of_request = rows.iter().filter(|it| it["request_id"] == request_id).count();
-        ensure!(of_request == 1, "{of_request} audit rows for one change");
+        let rows: Vec<_> = rows.iter().filter(|it| it["request_id"] == request_id).collect();
+        ensure!(rows.len() == 1, "{} audit rows for one change", rows.len());
+        rows[0]["entity_id"].as_str().map(str::to_owned).context("an audit row names its entity")
+    }
+
+    fn timeline(&mut self, operator: &str, patient: &str, report: &str) -> anyhow::Result<()> {
+        let path =
+            format!("/v1/patients/{patient}/timeline?event_type=biomarkers_recorded&limit=100");
+        let told = |it: &Answer| {
+            let entries = it.json()["events"].as_array().cloned().unwrap_or_default();
+            entries.iter().filter(|it| it["source_id"] == report).count()
+        };
+        let answer = self.poll(&path, operator, |it| told(it) > 0)?;
+        self.show(
+            "The patient's timeline tells of the report",
+            &format!("GET {path}"),
+            &answer,
+            200,
+            "clinical.biomarker.parsed.v1 left with the change and reached patient-graph, once",
+        )?;
+        ensure!(told(&answer) == 1, "{} entries for one report", told(&answer));
         Ok(())
     }
 
-    fn timeline(&mut self, operator: &str, patient: &str) -> anyhow::Result<()> {
-        let path = format!("/v1/patients/{patient}/timeline?event_type=biomarkers_recorded");
-        let deadline = Instant::now() + Duration::from_secs(10);
-        let answer = loop {
-            let answer = self.client.get(&path, &[("authorization", operator)])?;
-            if answer.json()["total"].as_i64() > Some(0) || Instant::now() > deadline {
-                break answer;
+    fn delivery(&mut self, operator: &str, request_id: &str) -> anyhow::Result<()> {
+        let path = "/v1/events/deliveries?name=clinical.biomarker.parsed.v1&page_size=20";
+        let delivered = |it: &Answer| {
+            let deliveries = it.json()["deliveries"].as_array().cloned().unwrap_or_default();
+            let ours =
+                |it: &&Value| it["correlation_id"] == request_id && it["state"] == "delivered";
+            deliveries.iter().filter(ours).count() == 1
+        };
+        let answer = self.poll(path, operator, delivered)?;
+        self.show(
+            "The event plane tells what became of the event",
+            &format!("GET {path}"),
+            &answer,
+            200,
+            "the durable bus brought it too, and its delivery is on record",
+        )?;
+        ensure!(delivered(&answer), "the event was not delivered");
+        Ok(())
+    }
+
+    /// Asks again until it holds, for what happens in the background; gives the last answer.
+    fn poll(
+        &mut self,
+        path: &str,
+        token: &str,
+        holds: impl Fn(&Answer) -> bool,
+    ) -> anyhow::Result<Answer> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let answer = self.client.get(path, &[("authorization", token)])?;
+            if holds(&answer) || Instant::now() > deadline {
+                return Ok(answer);
             }
             std::thread::sleep(Duration::from_millis(50));
-        };
-        self.show("The patient's timeline tells of the report", &format!("GET {path}"), &answer, 200,
-            "clinical.biomarker.parsed.v1 left with the change and reached patient-graph")?;
-        ensure!(answer.json()["total"].as_i64() > Some(0), "the event did not arrive");
-        let path = "/v1/events/deliveries?name=clinical.biomarker.parsed.v1&page_size=3";
-        let answer = self.client.get(path, &[("authorization", operator)])?;
-        self.show("The event plane tells what became of the event", &format!("GET {path}"), &answer, 200, "delivery is audited too")?;
-        ensure!(answer.json()["deliveries"].as_array().is_some_and(|it| !it.is_empty()), "no delivery is known");
-        Ok(())
+        }
     }
 
     fn disconnect(&mut self, me: &str, gym: &App, token: &str) -> anyhow::Result<()> {
         let path = format!("/v1/users/me/connected-apps/{}", gym.id);
         let answer = self.client.delete(&path, &[("authorization", me)])?;
-        self.show("The member disconnects PartnerGym", &format!("DELETE {path}"), &answer, 204, "one row ends the grant and all its tokens")?;
+        self.show(
+            "The member disconnects PartnerGym",
+            &format!("DELETE {path}"),
+            &answer,
+            204,
+            "one row ends the grant and all its tokens",
+        )?;
         let answer = self.client.get("/v1/biomarkers/me", &[("authorization", token)])?;
-        self.show("PartnerGym's very next call", "GET /v1/biomarkers/me", &answer, 401, "revocation is instant: tokens are opaque")
+        self.show(
+            "PartnerGym's very next call",
+            "GET /v1/biomarkers/me",
+            &answer,
+            401,
+            "revocation is instant: tokens are opaque",
+        )
     }
 
     /// Prints a step and holds it against its expectation.
-    fn show(&mut self, title: &str, request: &str, answer: &Answer, expected: u16, proves: &str) -> anyhow::Result<()> {
+    fn show(
+        &mut self,
+        title: &str,
+        request: &str,
+        answer: &Answer,
+        expected: u16,
+        proves: &str,
+    ) -> anyhow::Result<()> {
         self.step += 1;
-        println!("\n{}. {title}\n   > {request}\n   < {} {}\n   = {proves}", self.step, answer.status, excerpt(&answer.text));
-        ensure!(answer.status == expected, "step {}: expected {expected}, got {}: {}", self.step, answer.status, answer.text);
+        println!(
+            "\n{}. {title}\n   > {request}\n   < {} {}\n   = {proves}",
+            self.step,
+            answer.status,
+            excerpt(&answer.text)
+        );
+        ensure!(
+            answer.status == expected,
+            "step {}: expected {expected}, got {}: {}",
+            self.step,
+            answer.status,
+            answer.text
+        );
         Ok(())
     }
 }
@@ -294,7 +472,8 @@ fn excerpt(text: &str) -> String {
         if i == 0 {
             shown.push_str(part);
         } else {
-            let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len());
+            let end =
+                part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len());
             shown.push_str("lph_");
             shown.push_str(part.get(..3).unwrap_or_default());
             shown.push('…');

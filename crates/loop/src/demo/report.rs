@@ -27,7 +27,10 @@ pub fn results() -> anyhow::Result<Vec<Value>> {
     MARKERS
         .iter()
         .map(|(column, code, name, unit)| {
-            let index = names.iter().position(|it| it == column).with_context(|| format!("no column {column}"))?;
+            let index = names
+                .iter()
+                .position(|it| it == column)
+                .with_context(|| format!("no column {column}"))?;
             let value: serde_json::Number = serde_json::from_str(values[index])?;
             Ok(json!({
                 "code": code, "name": name, "value": value, "unit": unit,

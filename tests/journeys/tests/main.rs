@@ -1,0 +1,6 @@
+//! Stories across services, against the real program in each of its shapes.
+
+mod chaos;
+mod many_processes;
+mod one_process;
+mod program;
