@@ -161,6 +161,9 @@ CREATE POLICY brand ON {schema}.relay_cursors
     WITH CHECK (brand_id = (SELECT current_setting('app.brand_id', true)));
 CREATE POLICY drain ON {schema}.relay_cursors TO {schema}_drain USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE ON {schema}.relay_cursors TO {schema}_drain;
+-- Whoever is asked for events out of turn names the epoch that they belong to.
+CREATE POLICY epoch ON {schema}.relay_cursors FOR SELECT TO {schema}_app USING (true);
+GRANT SELECT (stream_epoch) ON {schema}.relay_cursors TO {schema}_app;
 
 -- The version gate: how far this service has applied each aggregate of each producer, and what
 -- came too early.

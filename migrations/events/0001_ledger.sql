@@ -161,6 +161,9 @@ CREATE POLICY brand ON events.relay_cursors
     WITH CHECK (brand_id = (SELECT current_setting('app.brand_id', true)));
 CREATE POLICY drain ON events.relay_cursors TO events_drain USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE ON events.relay_cursors TO events_drain;
+-- Whoever is asked for events out of turn names the epoch that they belong to.
+CREATE POLICY epoch ON events.relay_cursors FOR SELECT TO events_app USING (true);
+GRANT SELECT (stream_epoch) ON events.relay_cursors TO events_app;
 
 -- The version gate: how far this service has applied each aggregate of each producer, and what
 -- came too early.

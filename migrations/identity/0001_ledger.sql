@@ -161,6 +161,9 @@ CREATE POLICY brand ON identity.relay_cursors
     WITH CHECK (brand_id = (SELECT current_setting('app.brand_id', true)));
 CREATE POLICY drain ON identity.relay_cursors TO identity_drain USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE ON identity.relay_cursors TO identity_drain;
+-- Whoever is asked for events out of turn names the epoch that they belong to.
+CREATE POLICY epoch ON identity.relay_cursors FOR SELECT TO identity_app USING (true);
+GRANT SELECT (stream_epoch) ON identity.relay_cursors TO identity_app;
 
 -- The version gate: how far this service has applied each aggregate of each producer, and what
 -- came too early.

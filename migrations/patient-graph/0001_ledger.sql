@@ -161,6 +161,9 @@ CREATE POLICY brand ON patient_graph.relay_cursors
     WITH CHECK (brand_id = (SELECT current_setting('app.brand_id', true)));
 CREATE POLICY drain ON patient_graph.relay_cursors TO patient_graph_drain USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE ON patient_graph.relay_cursors TO patient_graph_drain;
+-- Whoever is asked for events out of turn names the epoch that they belong to.
+CREATE POLICY epoch ON patient_graph.relay_cursors FOR SELECT TO patient_graph_app USING (true);
+GRANT SELECT (stream_epoch) ON patient_graph.relay_cursors TO patient_graph_app;
 
 -- The version gate: how far this service has applied each aggregate of each producer, and what
 -- came too early.

@@ -27,5 +27,5 @@ pub use admission::{Admission, admit, decide};
 pub use dead_letter::{ATTEMPTS, Failure, fail, retry, skip};
 pub use error::{Error, Result};
 pub use inbox::claim;
-pub use parking::{contiguous, unpark};
+pub use parking::{Gap, contiguous, gaps, unpark};
 pub use position::start_at;

@@ -64,6 +64,47 @@ pub async fn contiguous(conn: &mut PgConnection, limit: u32) -> Result<Vec<Envel
     stored.iter().map(|bytes| Ok(Envelope::decode(bytes.as_slice())?)).collect()
 }
 
+/// A key whose next event is missing while later ones wait.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Gap {
+    pub brand_id: String,
+    pub producer: String,
+    pub aggregate: String,
+    pub key: String,
+    /// The first version that is missing.
+    pub version: i64,
+}
+
+/// Gaps that have stood for at least `age_seconds`, the oldest first, at most `limit`: their events
+/// may be asked for at the producer's own outbox.
+///
+/// # Errors
+///
+/// [`Error::Database`](crate::Error::Database).
+pub async fn gaps(conn: &mut PgConnection, age_seconds: f64, limit: u32) -> Result<Vec<Gap>> {
+    let gaps = sqlx::query_as(
+        "SELECT e.brand_id, e.producer, e.aggregate, e.key,
+                coalesce(max(p.version), 0) + 1 AS version
+         FROM parked_events e
+         LEFT JOIN stream_positions p USING (brand_id, producer, aggregate, key, epoch)
+         WHERE NOT EXISTS (
+               SELECT FROM dead_letters d
+               WHERE d.brand_id = e.brand_id AND d.producer = e.producer
+                 AND d.aggregate = e.aggregate AND d.key = e.key
+                 AND d.state = 'blocked' AND d.version > 0)
+         GROUP BY e.brand_id, e.producer, e.aggregate, e.key, e.epoch
+         HAVING min(e.version) > coalesce(max(p.version), 0) + 1
+            AND min(e.parked_at) < now() - make_interval(secs => $1)
+         ORDER BY min(e.parked_at)
+         LIMIT $2",
+    )
+    .bind(age_seconds)
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    Ok(gaps)
+}
+
 /// Keeps the event. Parking it again changes nothing.
 pub(crate) async fn park(
     conn: &mut PgConnection,

@@ -2,6 +2,7 @@
 
 use contract::Event;
 use gate::Admission;
+use records_contract::v1::{FetchEventsRequest, records_service_client::RecordsServiceClient};
 use sqlx::PgConnection;
 use type_contract::v1::Envelope;
 
@@ -12,6 +13,9 @@ use crate::{
 
 /// Attempts before a handler's failure blocks the key and waits for a person.
 const ATTEMPTS: u32 = 8;
+
+/// How long a gap may stand before its events are asked for.
+const GAP_AGE_SECONDS: f64 = 0.25;
 
 /// Parked events that one look takes up.
 const RESUME_AT_ONCE: u32 = 100;
@@ -81,6 +85,37 @@ pub async fn resume(platform: &Platform) -> Result<()> {
     };
     for envelope in waiting {
         consume(platform, envelope).await?;
+    }
+    Ok(())
+}
+
+/// Closes gaps: asks the producers' own outboxes for events that both buses should have brought by
+/// now. What a producer no longer has stays awaited.
+pub async fn repair(platform: &Platform) -> Result<()> {
+    let gaps = {
+        let mut drain = platform.db.drain().acquire().await?;
+        gate::gaps(&mut drain, GAP_AGE_SECONDS, RESUME_AT_ONCE).await?
+    };
+    for gap in gaps {
+        tracing::info!(
+            service = platform.service.name,
+            producer = gap.producer,
+            aggregate = gap.aggregate,
+            version = gap.version,
+            "a gap is pulled from the producer"
+        );
+        let brand = Brand::new(gap.brand_id.as_str())?;
+        let peer = platform.peers.in_brand(&gap.producer, &brand).await?;
+        let request = FetchEventsRequest {
+            aggregate: gap.aggregate,
+            key: gap.key,
+            from_version: gap.version as u64,
+            limit: RESUME_AT_ONCE,
+        };
+        let answer = RecordsServiceClient::new(peer).fetch_events(request).await;
+        for envelope in answer.map_err(crate::from_peer)?.into_inner().events {
+            consume(platform, envelope).await?;
+        }
     }
     Ok(())
 }

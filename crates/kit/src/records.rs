@@ -123,6 +123,7 @@ struct OutboxRow {
     causation_id: Option<String>,
     traceparent: Option<String>,
     payload: Vec<u8>,
+    epoch: i32,
 }
 
 async fn outbox_rows(db: &Db, call: &Call<pb::FetchEventsRequest>) -> Result<Vec<OutboxRow>> {
@@ -131,7 +132,8 @@ async fn outbox_rows(db: &Db, call: &Call<pb::FetchEventsRequest>) -> Result<Vec
     let mut reader = db.read(call).await?;
     let rows = sqlx::query_as(
         "SELECT seq, event_id, name, aggregate, key, version, occurred_at, correlation_id,
-                causation_id, traceparent, payload
+                causation_id, traceparent, payload,
+                (SELECT coalesce(max(stream_epoch), 1) FROM relay_cursors) AS epoch
          FROM outbox
          WHERE brand_id = $1 AND aggregate = $2 AND key = $3 AND version >= $4
          ORDER BY version
@@ -153,7 +155,7 @@ impl OutboxRow {
             event_id: self.event_id.to_string(),
             name: self.name,
             producer: producer.to_owned(),
-            epoch: 1,
+            epoch: self.epoch as u32,
             aggregate: self.aggregate,
             key: self.key,
             version: self.version as u64,

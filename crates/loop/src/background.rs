@@ -12,8 +12,8 @@ use crate::process::Backends;
 /// How often a log that grew is sealed.
 const SEAL_EVERY: Duration = Duration::from_secs(1);
 
-/// How often parked events are looked at whose turn came while nobody looked.
-const RESUME_EVERY: Duration = Duration::from_secs(5);
+/// How often parked events are looked at: whose turn came while nobody looked, or never comes.
+const RESUME_EVERY: Duration = Duration::from_secs(1);
 
 /// Everything one service needs.
 pub fn run(backends: &Backends, platform: Platform, tasks: &TaskTracker, stop: &CancellationToken) {
@@ -103,7 +103,7 @@ fn react(backends: &Backends, platform: Platform, tasks: &TaskTracker, stop: &Ca
     });
 }
 
-/// Takes up what a crash between two transactions left parked.
+/// Takes up what a crash between two transactions left parked, and asks for what is missing.
 async fn resume(platform: Platform, stop: CancellationToken) {
     loop {
         if let Err(error) = kit::resume(&platform).await {
