@@ -48,6 +48,7 @@ impl World {
                 key: database::key(),
                 clock: clock.clone(),
                 public_url: "http://loop.test".into(),
+                demo_data: true,
                 services,
             })
             .collect();

@@ -77,45 +77,54 @@ pub async fn consume(platform: &Platform, delivered: Envelope) -> Result<()> {
 }
 
 /// Applies parked events whose turn has come: what a crash between two transactions left, and what
-/// waited for a dead letter that a person has settled.
+/// waited for a dead letter that a person has settled. `Err`: one of them failed; the others were
+/// taken up all the same.
 pub async fn resume(platform: &Platform) -> Result<()> {
     let waiting = {
         let mut drain = platform.db.drain().acquire().await?;
         gate::contiguous(&mut drain, RESUME_AT_ONCE).await?
     };
+    let mut outcome = Ok(());
     for envelope in waiting {
-        consume(platform, envelope).await?;
+        outcome = outcome.and(consume(platform, envelope).await);
     }
-    Ok(())
+    outcome
 }
 
 /// Closes gaps: asks the producers' own outboxes for events that both buses should have brought by
-/// now. What a producer no longer has stays awaited.
+/// now. What a producer no longer has stays awaited. `Err`: one gap could not be asked for; the others
+/// were all the same.
 pub async fn repair(platform: &Platform) -> Result<()> {
     let gaps = {
         let mut drain = platform.db.drain().acquire().await?;
         gate::gaps(&mut drain, GAP_AGE_SECONDS, RESUME_AT_ONCE).await?
     };
+    let mut outcome = Ok(());
     for gap in gaps {
-        tracing::info!(
-            service = platform.service.name,
-            producer = gap.producer,
-            aggregate = gap.aggregate,
-            version = gap.version,
-            "a gap is pulled from the producer"
-        );
-        let brand = Brand::new(gap.brand_id.as_str())?;
-        let peer = platform.peers.in_brand(&gap.producer, &brand).await?;
-        let request = FetchEventsRequest {
-            aggregate: gap.aggregate,
-            key: gap.key,
-            from_version: gap.version as u64,
-            limit: RESUME_AT_ONCE,
-        };
-        let answer = RecordsServiceClient::new(peer).fetch_events(request).await;
-        for envelope in answer.map_err(crate::from_peer)?.into_inner().events {
-            consume(platform, envelope).await?;
-        }
+        outcome = outcome.and(pull(platform, gap).await);
+    }
+    outcome
+}
+
+async fn pull(platform: &Platform, gap: gate::Gap) -> Result<()> {
+    tracing::info!(
+        service = platform.service.name,
+        producer = gap.producer,
+        aggregate = gap.aggregate,
+        version = gap.version,
+        "a gap is pulled from the producer"
+    );
+    let brand = Brand::new(gap.brand_id.as_str())?;
+    let peer = platform.peers.in_brand(&gap.producer, &brand).await?;
+    let request = FetchEventsRequest {
+        aggregate: gap.aggregate,
+        key: gap.key,
+        from_version: gap.version as u64,
+        limit: RESUME_AT_ONCE,
+    };
+    let answer = RecordsServiceClient::new(peer).fetch_events(request).await;
+    for envelope in answer.map_err(crate::from_peer)?.into_inner().events {
+        consume(platform, envelope).await?;
     }
     Ok(())
 }

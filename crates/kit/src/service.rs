@@ -56,6 +56,8 @@ pub struct Platform {
     pub clock: Clock,
     /// The base URL that people and apps reach the platform by, without a slash at its end.
     pub public_url: Arc<str>,
+    /// Whether people and records to tell stories of are seeded.
+    pub demo_data: bool,
     /// Every service of the platform, for those that speak of others.
     pub services: &'static [&'static Service],
 }

@@ -37,6 +37,10 @@ pub struct Config {
     #[arg(long, env = "LOOP_PEERS", value_delimiter = ',')]
     pub peers: Vec<PeerAddress>,
 
+    /// Seed the demo: two members, one patient, Loop's own app. `loop up` always does
+    #[arg(long, env = "LOOP_DEMO_DATA")]
+    pub demo_data: bool,
+
     /// Connections to Postgres that each service may hold
     #[arg(long, env = "LOOP_DATABASE_CONNECTIONS", default_value_t = 8)]
     pub database_connections: u32,
@@ -178,6 +182,7 @@ impl Config {
                     .collect::<Vec<_>>()
                     .join(","),
             ),
+            ("LOOP_DEMO_DATA", self.demo_data.to_string()),
             ("LOOP_DATABASE_CONNECTIONS", self.database_connections.to_string()),
         ];
         lines.map(|(name, value)| format!("{name:<26} {value}\n")).concat()

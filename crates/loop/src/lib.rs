@@ -7,6 +7,8 @@ pub mod process;
 pub mod up;
 
 mod background;
+#[cfg(test)]
+mod tests;
 
 use contract::Package;
 use kit::Service;

@@ -29,6 +29,7 @@ pub struct Backends {
     pub clock: Clock,
     pub public_url: Arc<str>,
     pub connections: u32,
+    pub demo_data: bool,
 }
 
 impl Backends {
@@ -66,6 +67,7 @@ impl Backends {
             clock: Clock::default(),
             public_url: public_url.trim_end_matches('/').into(),
             connections: config.database_connections,
+            demo_data: config.demo_data,
         })
     }
 
@@ -81,6 +83,7 @@ impl Backends {
             key: self.key.clone(),
             clock: self.clock.clone(),
             public_url: self.public_url.clone(),
+            demo_data: self.demo_data,
             services: SERVICES,
         }
     }

@@ -83,8 +83,9 @@ async fn serve(
         None => format!("http://{}", listener.local_addr()?),
     };
     kit::migrate(&database, &key, SERVICES).await?;
-    let backends = Backends::open(&up.config, database, key.clone(), &public_url).await?;
-    let process = Process::new(backends, &up.config)?;
+    let config = Config { demo_data: true, ..up.config.clone() };
+    let backends = Backends::open(&config, database, key.clone(), &public_url).await?;
+    let process = Process::new(backends, &config)?;
     process.run_services(SERVICES).await?;
     process.serve_edge(listener)?;
     let credentials = Credentials::of(&key, public_url.trim_end_matches('/'));
@@ -109,7 +110,7 @@ impl Credentials {
             api: api.to_owned(),
             operator_secret: key.client_secret(&operator_id).expose().to_owned(),
             operator_id,
-            member: "ada@loop.test",
+            member: identity::DEMO_EMAIL,
             member_password: identity::demo_password(key),
         }
     }
@@ -130,12 +131,13 @@ impl Credentials {
             "\nThe Loop Platform is up, {:.1} s after its start.\n\n  \
              API        {api}\n  \
              OpenAPI    {api}/openapi.json\n  \
-             Sign in    {api}/sign-in\n             \
+             Sign in    {}\n             \
              as {} with the password {}\n  \
              Try it     curl {api}/healthz\n             \
              make demo plays a partner app's whole story\n  \
              Stop       Ctrl-C\n",
             began.elapsed().as_secs_f64(),
+            identity::demo_sign_in(api),
             self.member,
             self.member_password,
         );

@@ -1,7 +1,9 @@
-//! Protobuf in; contract crates, OpenAPI documents and each service's ledger migration out.
+//! Protobuf in; contract crates, OpenAPI documents, the tables of each service's README and its
+//! ledger migration out.
 
 mod masks;
 mod package;
+mod readme;
 mod rules;
 mod tables;
 
@@ -9,14 +11,14 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, bail};
 use prost::Message as _;
-use registry::Registry;
+use registry::{Registry, Service};
 
 /// Files to write, by path below the root.
 type Output = BTreeMap<String, Vec<u8>>;
 
 pub fn run(root: &Path, check: bool) -> anyhow::Result<()> {
     let sources = Sources::compile(&root.join("proto"))?;
-    let registry = Registry::load(&[&sources.described])?;
+    let registry = sources.registry()?;
     let mut output = Output::new();
     for package in package::all(&registry) {
         package.write(&registry, &sources, &mut output)?;
@@ -28,21 +30,42 @@ pub fn run(root: &Path, check: bool) -> anyhow::Result<()> {
         output.insert(path, text.into_bytes());
     }
     documents(root, &registry, &mut output)?;
-    if check { compare(root, &output) } else { write(root, &output) }
+    readmes(root, &registry, &mut output)?;
+    if !check {
+        return write(root, &output);
+    }
+    compare(root, &output)?;
+    crate::manifest::check(root, &registry)?;
+    crate::reasons::check(root)?;
+    crate::links::check(root)
+}
+
+/// The services that have a folder: one without a crate would be no member of the workspace.
+pub fn here<'a>(root: &Path, registry: &'a Registry) -> impl Iterator<Item = &'a Service> {
+    registry.services().iter().filter(move |it| root.join("services").join(&it.name).is_dir())
 }
 
 /// The OpenAPI document of each service and of the edge.
 fn documents(root: &Path, registry: &Registry, output: &mut Output) -> anyhow::Result<()> {
     let read = |path: &str| fs::read(root.join("proto").join(path)).ok();
     let examples = openapi::Examples::collect(registry, read)?;
-    // A folder without a crate would be no member of the workspace.
-    let here = |it: &&registry::Service| root.join("services").join(&it.name).is_dir();
-    for service in registry.services().iter().filter(here) {
+    for service in here(root, registry) {
         let text = openapi::to_yaml(&openapi::service(registry, service, &examples)?);
         output.insert(format!("services/{}/openapi.yaml", service.name), text.into_bytes());
     }
     let text = openapi::to_json(&openapi::edge(registry, &examples)?);
     output.insert("edge/openapi.json".to_owned(), text.into_bytes());
+    Ok(())
+}
+
+/// The README of each service, its tables written anew.
+fn readmes(root: &Path, registry: &Registry, output: &mut Output) -> anyhow::Result<()> {
+    for service in here(root, registry) {
+        let path = format!("services/{}/README.md", service.name);
+        let text = fs::read_to_string(root.join(&path)).with_context(|| format!("read {path}"))?;
+        let text = readme::write(registry, service, &text).with_context(|| path.clone())?;
+        output.insert(path, text.into_bytes());
+    }
     Ok(())
 }
 
@@ -63,6 +86,10 @@ impl Sources {
             Ok(compiler.encode_file_descriptor_set())
         };
         Ok(Self { described: compile(true)?, plain: compile(false)? })
+    }
+
+    fn registry(&self) -> anyhow::Result<Registry> {
+        Ok(Registry::load(&[&self.described])?)
     }
 
     fn typed(&self) -> anyhow::Result<prost_types::FileDescriptorSet> {
@@ -106,4 +133,10 @@ fn compare(root: &Path, output: &Output) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("stale, run `cargo xtask gen` and commit:\n  {}", stale.join("\n  "))
+}
+
+/// The contracts of this tree.
+#[cfg(test)]
+pub fn registry(root: &Path) -> anyhow::Result<Registry> {
+    Sources::compile(&root.join("proto"))?.registry()
 }

@@ -1,7 +1,10 @@
 //! What builds and checks the tree itself.
 
 mod generate;
+mod links;
 mod lint;
+mod manifest;
+mod reasons;
 mod test;
 mod timings;
 
@@ -14,7 +17,7 @@ Usage: cargo xtask <command>
 
 Commands:
   gen           Write everything that is derived from proto/
-  gen --check   Fail if anything derived is stale
+  gen --check   Fail if anything derived is stale, or a manifest, a link or an error page is wrong
   test [...]    Run the tests beside temporary engines; what follows goes to `cargo test`
   lint          Check format, lints, contracts, licences and what is generated
   timings       Measure the edits that a developer waits for

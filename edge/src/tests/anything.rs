@@ -9,6 +9,16 @@ use tonic::body::Body;
 use super::door::{Setting, report};
 use crate::{layers, stack::Next};
 
+/// Paths that are served.
+const PATHS: [&str; 6] = [
+    "/openapi.json",
+    "/v1/biomarkers/bio_1",
+    "/v1/biomarkers/me",
+    "/v1/biomarkers/parse",
+    "/v1/oauth/token",
+    "/v1/users/me",
+];
+
 /// A request made of parts that mean something and parts that do not.
 #[derive(Clone, Debug)]
 struct Anything {
@@ -26,7 +36,8 @@ fn anything() -> impl Strategy<Value = Anything> {
     let known = ["v1", "biomarkers", "me", "parse", "oauth", "token", "users", "bio_1", "%FF", ":"];
     let segment =
         prop_oneof![4 => select(known.to_vec()).prop_map(str::to_owned), 1 => "[!-~&&[^?#/]]{0,8}"];
-    let path = proptest::collection::vec(segment, 0..4).prop_map(|it| format!("/{}", it.join("/")));
+    let made = proptest::collection::vec(segment, 0..4).prop_map(|it| format!("/{}", it.join("/")));
+    let path = prop_oneof![select(PATHS.to_vec()).prop_map(str::to_owned), made];
     let names = ["content-type", "accept", "x-brand-id", "x-request-id", "content-encoding"];
     let values = ["application/json", "application/x-www-form-urlencoded", "identity", "loop"];
     let value =

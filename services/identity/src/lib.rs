@@ -17,7 +17,7 @@ mod wire;
 use kit::{Platform, Resolver, Service};
 use tonic::service::Routes;
 
-pub use seed::{DEMO_USER, demo_password};
+pub use seed::{DEMO_EMAIL, DEMO_USER, demo_password, demo_sign_in};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/identity");
 

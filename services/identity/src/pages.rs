@@ -7,6 +7,7 @@
 
 mod approval;
 mod authorize;
+mod callback;
 mod consent;
 mod cookies;
 mod forms;
@@ -25,7 +26,8 @@ use tokio::sync::Semaphore;
 use crate::{domain::session::Session, store::Lookup};
 
 /// The paths that `router` serves.
-pub const PATHS: &[&str] = &[authorize::PATH, sign_in::PATH, sign_out::PATH, consent::PATH];
+pub const PATHS: &[&str] =
+    &[authorize::PATH, sign_in::PATH, sign_out::PATH, consent::PATH, callback::PATH];
 
 /// Bytes of the largest form.
 const LARGEST_FORM: usize = 16 << 10;
@@ -41,6 +43,7 @@ pub fn router(platform: &Platform, lookup: &Lookup) -> Router {
         .route(authorize::PATH, get(authorize::show))
         .route(sign_in::PATH, get(sign_in::show).post(sign_in::submit))
         .route(consent::PATH, get(consent::show).post(consent::submit))
+        .route(callback::PATH, get(callback::show))
         .route(sign_out::PATH, get(sign_out::show).post(sign_out::submit))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(middleware::map_response(html::close))

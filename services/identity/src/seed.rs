@@ -2,8 +2,10 @@
 //!
 //! Every secret here follows from the platform key. Nothing is written that is already so.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kit::{Brand, Change, Platform, PlatformKey, Result, Row, client_id};
 use oauth_core::Authentication;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     domain::{
@@ -14,10 +16,42 @@ use crate::{
     store::{self, Lookup, Member, RegisterClient},
 };
 
-/// The demo member of the brand `loop`, `ada@loop.test`.
+/// The demo member of the brand `loop`.
 pub const DEMO_USER: &str = "usr_01j00000000000000000000ada";
+pub const DEMO_EMAIL: &str = "ada@loop.test";
 /// The demo member of the brand `loopbio`, `grace@loopbio.test`.
 const OTHER_DEMO_USER: &str = "usr_01j000000000000000000grace";
+
+/// The PKCE verifier of [`demo_sign_in`]. Known to all, so good for trying things out only.
+const DEMO_VERIFIER: &str = "a-verifier-that-anybody-may-know-as-it-is-a-demo";
+
+/// The address at which a person signs in to the demo: it leads to `/callback`, which says how
+/// the code is exchanged for a token.
+pub fn demo_sign_in(public_url: &str) -> String {
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(DEMO_VERIFIER));
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("response_type", "code"),
+            ("client_id", DEMO_APP),
+            ("redirect_uri", &format!("{public_url}/callback")),
+            ("scope", "read:account read:biomarkers manage:connected_apps"),
+            ("state", "demo"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ])
+        .finish();
+    format!("{public_url}/v1/oauth/authorize?{query}")
+}
+
+/// What exchanges a demo sign-in's code for a token, as a person types it.
+pub fn demo_exchange(public_url: &str, code: &str) -> String {
+    format!(
+        "curl {public_url}/v1/oauth/token -d grant_type=authorization_code -d client_id={DEMO_APP} \
+         -d redirect_uri={public_url}/callback -d code_verifier={DEMO_VERIFIER} -d code={code}"
+    )
+}
+
+const DEMO_APP: &str = "cli_loop_app";
 
 const APP_SCOPES: &str = "read:account manage:connected_apps read:profile read:biomarkers";
 
@@ -37,12 +71,15 @@ pub async fn run(platform: Platform) -> Result<()> {
         let machine = RegisteredClient::platform_machine(id, name, &secret, now);
         ensure_client(&platform, &lookup, machine).await?;
     }
+    if !platform.demo_data {
+        return Ok(());
+    }
     let (home, other) = (Brand::new("loop")?, Brand::new("loopbio")?);
-    let (id, redirect) = ("cli_loop_app", "http://127.0.0.1/callback");
+    let (id, redirect) = (DEMO_APP, "http://127.0.0.1/callback");
     let app =
         RegisteredClient::first_party_app(home.clone(), id, "Loop", redirect, APP_SCOPES, now);
     ensure_client(&platform, &lookup, app).await?;
-    ensure_member(&platform, home, DEMO_USER, "ada@loop.test", "Ada Lovelace").await?;
+    ensure_member(&platform, home, DEMO_USER, DEMO_EMAIL, "Ada Lovelace").await?;
     ensure_member(&platform, other, OTHER_DEMO_USER, "grace@loopbio.test", "Grace Hopper").await
 }
 

@@ -115,6 +115,15 @@ async fn acting_in(world: &World, brand: &str) -> PgConnection {
     conn
 }
 
+/// Parks `event` as a consumer leaves it that dies between the commit of the event before it and
+/// its look at what waited.
+async fn leave_parked(world: &World, event: &Envelope) {
+    deliver(world, event).await.unwrap();
+    let mut consumer = acting_in(world, &event.brand_id).await;
+    let before = parsed(&event.brand_id, &event.key, event.version - 1);
+    assert_eq!(gate::admit(&mut consumer, &before).await.unwrap(), gate::Admission::Apply);
+}
+
 async fn count(world: &World, rows: &str) -> i64 {
     let sql = AssertSqlSafe(format!("SELECT count(*) FROM patient_graph.{rows}"));
     sqlx::query_scalar(sql).fetch_one(&mut world.database.admin().await).await.unwrap()

@@ -34,7 +34,7 @@ pub async fn list(
         .into_iter()
         .flat_map(|(source, it)| it.entries.into_iter().map(move |it| (source, it)))
         .collect();
-    rows.sort_by(|(_, a), (_, b)| newest_first(a).cmp(&newest_first(b)));
+    rows.sort_by_cached_key(|(_, it)| newest_first(it));
     let page = rows.into_iter().skip(filter.offset as usize).take(limit as usize);
     let rows = page.map(|(source, it)| wire::audit_row(source, it)).collect();
     Ok(pb::ListAuditLogResponse { rows, total })

@@ -13,6 +13,7 @@ async fn the_whole_story_holds_over_processes_redis_and_nats() {
     let mut stage = Stage::new().await;
     stage.set("LOOP_REDIS_URL", required("LOOP_TEST_REDIS_URL"));
     stage.set("LOOP_NATS_URL", required("LOOP_TEST_NATS_URL"));
+    stage.set("LOOP_DEMO_DATA", "true");
     let groups: [&[&str]; 3] =
         [&["identity", "platform"], &["clinical"], &["patient-graph", "events"]];
     let addresses: Vec<_> = groups.iter().map(|_| format!("127.0.0.1:{}", free_port())).collect();

@@ -12,7 +12,8 @@ use super::*;
 async fn wrong(client: TestClient, brand: &str) -> Status {
     let client = client.with("x-brand-id", brand).with("idempotency-key", "a b");
     let request = pb::UpdateBrandRequest::default();
-    Client::new(client.with("x-request-id", "r-1")).update_brand(request).await.unwrap_err()
+    let answer = Client::new(client.with("x-request-id", "r-1")).update_brand(request).await;
+    answer.expect_err("nothing about the call is right")
 }
 
 #[tokio::test]

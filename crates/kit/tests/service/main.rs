@@ -39,7 +39,8 @@ fn update(told: &str) -> pb::UpdateBrandRequest {
 
 async fn count(world: &World, rows: &str) -> i64 {
     let sql = AssertSqlSafe(format!("SELECT count(*) FROM platform.{rows}"));
-    sqlx::query_scalar(sql).fetch_one(&mut world.database.admin().await).await.unwrap()
+    let counted = sqlx::query_scalar(sql).fetch_one(&mut world.database.admin().await).await;
+    counted.expect("Postgres answers")
 }
 
 fn reason(status: &Status) -> String {

@@ -39,7 +39,7 @@ async fn position(world: &World) -> i64 {
     sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM platform.stream_positions")
         .fetch_one(&mut world.database.admin().await)
         .await
-        .unwrap()
+        .expect("Postgres answers")
 }
 
 #[tokio::test]
@@ -115,4 +115,31 @@ async fn the_commit_of_a_reaction_wakes_the_relay_and_a_failure_does_not() {
     assert_eq!(*wakes.borrow_and_update(), 0);
     kit::consume(&platform, event(1, "Loop")).await.unwrap();
     assert_eq!(*wakes.borrow_and_update(), 1);
+}
+
+/// Lets what is parked have waited for a minute.
+async fn grow_old(world: &World) {
+    sqlx::query("UPDATE platform.parked_events SET parked_at = parked_at - interval '1 minute'")
+        .execute(&mut world.database.admin().await)
+        .await
+        .expect("Postgres answers");
+}
+
+#[tokio::test]
+async fn a_gap_is_pulled_from_the_producer_whoever_else_does_not_answer() {
+    let world = world().await;
+    let lost = Envelope { producer: "nowhere".into(), ..event(2, "lost") };
+    deliver(&world, &lost).await.unwrap();
+    grow_old(&world).await;
+    // The service listens to itself: the first event of `loop` is in its own outbox.
+    Client::new(ops(&world)).update_brand(update("Loop")).await.unwrap();
+    let second = Envelope { producer: "platform".into(), ..event(2, "skip") };
+    deliver(&world, &second).await.unwrap();
+    assert_eq!(position(&world).await, 0);
+    grow_old(&world).await;
+
+    kit::repair(world.platform("platform")).await.unwrap_err();
+    assert_eq!(position(&world).await, 2);
+    assert_eq!(count(&world, "parked_events WHERE producer = 'platform'").await, 0);
+    assert_eq!(count(&world, "parked_events WHERE producer = 'nowhere'").await, 1);
 }

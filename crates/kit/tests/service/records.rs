@@ -20,11 +20,11 @@ async fn changed() -> World {
     let world = world().await;
     for request in ["r-1", "r-2", "r-3"] {
         let client = ops(&world).with("x-request-id", request);
-        Client::new(client).update_brand(update(request)).await.unwrap();
+        Client::new(client).update_brand(update(request)).await.expect("a change");
         world.clock.advance(Duration::from_secs(1));
     }
     let elsewhere = world.client("platform", operator()).with("x-brand-id", "loopbio");
-    Client::new(elsewhere).update_brand(update("r-4")).await.unwrap();
+    Client::new(elsewhere).update_brand(update("r-4")).await.expect("a change");
     world
 }
 

@@ -41,6 +41,8 @@ impl Email {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -55,6 +57,15 @@ mod tests {
         let long = "a".repeat(250) + "@b.test";
         for text in ["", "ada", "@loop.test", "ada@", "a da@loop.test", "ä@loop.test", &long] {
             assert_eq!(Email::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_read_is_read_again_as_itself(text in "\\PC*|[ A-Za-z@.]{0,12}") {
+            if let Some(email) = Email::parse(&text) {
+                prop_assert_eq!(Email::parse(email.as_str()), Some(email));
+            }
         }
     }
 }

@@ -33,6 +33,8 @@ fn is_secure(public_url: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn headers(lines: &[&'static str]) -> HeaderMap {
@@ -50,6 +52,14 @@ mod tests {
     fn a_cookie_that_comes_twice_is_none() {
         assert_eq!(read(&headers(&["a=1; a=2"]), "a"), None);
         assert_eq!(read(&headers(&["a=1", "a=1"]), "a"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_without_panic(line in "[ -~]*", name in "[a-z]{0,3}") {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_str(&line).unwrap())]);
+            let _ = read(&headers, &name);
+        }
     }
 
     #[test]

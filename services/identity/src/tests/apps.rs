@@ -1,9 +1,12 @@
 //! Connected apps: listed, and put out at once.
 
 use identity_contract::v1 as pb;
+use kit::Brand;
+use oauth_core::{Kind, Token};
 use tonic::Code;
 
 use super::house::*;
+use crate::store;
 
 async fn apps(house: &House, token: &str) -> Vec<pb::ConnectedApp> {
     let request = pb::ListConnectedAppsRequest {};
@@ -139,4 +142,37 @@ async fn no_token_slips_through_while_its_grant_ends() {
         }
         assert_eq!(house.caller(&ada.access_token).await, None);
     }
+}
+
+#[tokio::test]
+async fn who_ends_a_grant_waits_for_those_who_issue_under_it() {
+    let house = House::open().await;
+    let ada = house.ada().await;
+    let presented = Token::parse(Kind::RefreshToken, &ada.refresh_token).unwrap();
+    // Somebody who has found the grant standing, and has not issued yet.
+    let brand = Brand::new("loop").unwrap();
+    let db = &house.platform().db;
+    let mut tx = db.begin_system(brand, "identity.token.issued").await.unwrap();
+    let found = store::lock_refresh(&mut tx, presented.hash()).await.unwrap();
+    let authority = found.unwrap().0.authority;
+    assert_eq!(store::standing(&mut tx, &authority).await.unwrap(), Some(authority.stamps));
+
+    let mut client = house.bearer(&ada.access_token);
+    let ending = tokio::spawn(async move { client.disconnect_app(disconnect(LOOP_APP)).await });
+    kit_test::eventually("the end of the grant to wait", || async {
+        assert!(!ending.is_finished(), "the grant ended under somebody who issues");
+        let mut admin = house.world.database.admin().await;
+        let waiting: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock')",
+        )
+        .fetch_one(&mut admin)
+        .await
+        .unwrap();
+        waiting.then_some(())
+    })
+    .await;
+    drop(tx);
+    ending.await.unwrap().unwrap();
+    assert_eq!(house.caller(&ada.access_token).await, None);
 }

@@ -153,3 +153,26 @@ async fn of_sixteen_exchanges_of_one_code_at_once_one_succeeds() {
     assert_eq!(house.caller(&issued[0].access_token).await, None);
     assert_eq!(house.audited("identity.code.replayed").await, 1);
 }
+
+#[tokio::test]
+async fn protected_health_data_is_for_partners_with_a_signed_agreement() {
+    let house = House::open().await;
+    let mut operator = house.operator("loop").await;
+    for (baa_signed, leads_to) in
+        [(false, "https://gym.example/cb?error=invalid_scope"), (true, "/sign-in?")]
+    {
+        let request = pb::CreateOauthClientRequest {
+            client_name: "Gym".into(),
+            redirect_uris: vec![REDIRECT.into()],
+            allowed_scopes: vec!["read:biomarkers".into()],
+            baa_signed,
+            ..Default::default()
+        };
+        let created = operator.create_oauth_client(request).await.unwrap().into_inner();
+        let client = created.client.unwrap();
+        assert_eq!(client.baa_signed, baa_signed);
+        let address = authorize(&client.client_id, REDIRECT, "read:biomarkers");
+        let page = house.browser().get(&address).await;
+        assert!(page.location().starts_with(leads_to), "{}", page.location());
+    }
+}

@@ -138,3 +138,32 @@ async fn what_has_ended_is_swept_away_by_those_who_come_after() {
     }
     assert!(house.caller(&last.access_token).await.is_some());
 }
+
+#[tokio::test]
+async fn a_raised_epoch_or_a_disabled_owner_ends_all_that_was_granted_before() {
+    for change in [
+        "UPDATE identity.users SET epoch = epoch + 1",
+        "UPDATE identity.users SET enabled = false",
+        "UPDATE identity.oauth_clients SET epoch = epoch + 1 WHERE brand_id = 'loop'",
+        "UPDATE identity.oauth_clients SET enabled = false WHERE brand_id = 'loop'",
+        "UPDATE identity.grants SET epoch = epoch + 1",
+    ] {
+        let house = House::open().await;
+        let code = house.code_for_loop_app("read:account").await;
+        let mut browser = house.browser();
+        let address = authorize(LOOP_APP, LOOP_APP_REDIRECT, "read:account");
+        house.sign_in(&mut browser, &address, "ada@loop.test").await;
+        let ada = house.ada().await;
+        let mut admin = house.world.database.admin().await;
+        let unchecked = format!("SET session_replication_role = replica; {change}");
+        sqlx::raw_sql(AssertSqlSafe(unchecked)).execute(&mut admin).await.unwrap();
+
+        assert_eq!(house.caller(&ada.access_token).await, None, "{change}");
+        assert!(house.refresh(&ada.refresh_token).await.is_err(), "{change}");
+        assert!(house.stranger().issue_token(exchange(&code)).await.is_err(), "{change}");
+        if change.contains("users") {
+            let page = browser.get(&address).await;
+            assert!(page.location().starts_with("/sign-in?"), "{change}");
+        }
+    }
+}

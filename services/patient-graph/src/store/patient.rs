@@ -128,6 +128,9 @@ impl From<PatientRow> for Patient {
 
 /// The demo member's patient, so that a new platform has somebody to tell a story of.
 pub async fn seed(platform: Platform) -> Result<()> {
+    if !platform.demo_data {
+        return Ok(());
+    }
     let id = PatientId::parse("id", DEMO_PATIENT)?;
     let brand = Brand::new("loop")?;
     if get(&mut platform.db.read_brand(&brand).await?, id).await?.is_some() {

@@ -82,9 +82,8 @@ async fn a_failure_that_passes_is_made_good_by_the_next_delivery() {
     let world = world().await;
     let events = [parsed("loop", "pat_x", 1), parsed("loop", "pat_x", 2)];
     rename(&world, "timeline_events", "away").await;
-    for event in &events {
-        let _ = deliver(&world, event).await;
-    }
+    deliver(&world, &events[0]).await.unwrap_err();
+    deliver(&world, &events[1]).await.unwrap();
     rename(&world, "away", "timeline_events").await;
     assert_eq!(dead_letter(&world, &events[0]).await.1, "failing");
     deliver(&world, &events[0]).await.unwrap();
@@ -110,4 +109,16 @@ async fn a_dead_letter_that_a_person_retries_takes_effect_with_all_that_waited()
     assert_eq!(applied(&world, &events).await, [1, 2]);
     assert_eq!(count(&world, "timeline_events").await, 2);
     assert_eq!(count(&world, "parked_events").await, 0);
+}
+
+#[tokio::test]
+async fn what_fails_again_when_taken_up_holds_nobody_else_up() {
+    let world = world().await;
+    let (bad, good) = (poisoned("pat_x", 2), parsed("loop", "pat_y", 2));
+    for event in [&bad, &good] {
+        leave_parked(&world, event).await;
+    }
+    kit::resume(world.platform("patient-graph")).await.unwrap_err();
+    assert_eq!(dead_letter(&world, &bad).await.0, 1);
+    assert_eq!(applied(&world, &[good]).await, [2]);
 }
