@@ -129,23 +129,39 @@ impl Error {
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
         let state = source.as_database_error().and_then(|it| it.code()).unwrap_or_default();
-        match (&source, &*state) {
-            (_, "40001" | "40P01") => {
+        let unreachable =
+            matches!(source, sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_));
+        let cause = sanitized(&source);
+        match &*state {
+            "40001" | "40P01" => {
                 Self::new(Code::Aborted, "CONFLICT", "changed by another call at the same time")
                     .retry_after(Duration::from_millis(100))
-                    .caused_by(source)
             }
-            (_, "23505") => Self::conflict("CONFLICT", "already exists").caused_by(source),
-            (_, "57014") => {
-                Self::new(Code::DeadlineExceeded, "DEADLINE", "took too long").caused_by(source)
-            }
-            (sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_), _)
-            | (_, "57P01" | "57P02" | "57P03" | "53300") => {
-                Self::unavailable("STORAGE_UNAVAILABLE", "storage is not reachable")
-                    .caused_by(source)
-            }
-            _ => Self::internal(source),
+            "23505" => Self::conflict("CONFLICT", "already exists"),
+            "57014" => Self::new(Code::DeadlineExceeded, "DEADLINE", "took too long"),
+            "57P01" | "57P02" | "57P03" | "53300" => storage_unavailable(),
+            _ if unreachable => storage_unavailable(),
+            _ => Self::internal(anyhow::anyhow!("a query failed")),
         }
+        .caused_by(cause)
+    }
+}
+
+fn storage_unavailable() -> Error {
+    Error::unavailable("STORAGE_UNAVAILABLE", "storage is not reachable")
+}
+
+/// What may be logged of a storage failure. Postgres repeats values in its messages, such as
+/// `invalid input syntax for type numeric: "…"`, so of an error of its own only names are kept.
+fn sanitized(source: &sqlx::Error) -> anyhow::Error {
+    match source.as_database_error() {
+        Some(error) => anyhow::anyhow!(
+            "Postgres error {} (table {}, constraint {})",
+            error.code().unwrap_or_default(),
+            error.table().unwrap_or("unknown"),
+            error.constraint().unwrap_or("none"),
+        ),
+        None => anyhow::anyhow!("{source}"),
     }
 }
 

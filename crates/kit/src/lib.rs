@@ -36,6 +36,7 @@ pub use call::{
     TRACEPARENT,
 };
 pub use clock::{Clock, Time, time, timestamp};
+pub use contract::Phi;
 pub use db::{Db, Reader, Roles, Wake};
 pub use error::{DOMAIN, Error, Result, from_peer};
 pub use id::{Entity, Id};

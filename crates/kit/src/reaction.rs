@@ -1,6 +1,9 @@
 //! Reactions to events: exactly once in effect, in order, by the version gate.
 
+use std::panic::AssertUnwindSafe;
+
 use contract::Event;
+use futures::FutureExt as _;
 use gate::Admission;
 use records_contract::v1::{FetchEventsRequest, records_service_client::RecordsServiceClient};
 use sqlx::PgConnection;
@@ -141,7 +144,11 @@ async fn apply(platform: &Platform, envelope: &Envelope) -> Result<()> {
         platform.service.subscriptions.iter().find(|it| it.event.name == envelope.name);
     let reaction = Reaction { envelope: envelope.clone(), tx };
     match subscription {
-        Some(subscription) => (subscription.react)(platform.clone(), reaction).await,
+        // A panic is a failure like any other: counted, and in the end a dead letter.
+        Some(subscription) => AssertUnwindSafe((subscription.react)(platform.clone(), reaction))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("a reaction panicked")))),
         // Another event of an aggregate that is subscribed to: its version still counts.
         None => reaction.skip().await,
     }

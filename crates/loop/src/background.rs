@@ -106,12 +106,11 @@ fn react(backends: &Backends, platform: Platform, tasks: &TaskTracker, stop: &Ca
 /// Takes up what a crash between two transactions left parked, and asks for what is missing.
 async fn resume(platform: Platform, stop: CancellationToken) {
     loop {
-        if let Err(error) = kit::resume(&platform).await {
-            tracing::warn!(
-                service = platform.service.name,
-                reason = error.reason(),
-                "parked events wait"
-            );
+        for looked in [kit::resume(&platform).await, kit::repair(&platform).await] {
+            if let Err(error) = looked {
+                let service = platform.service.name;
+                tracing::warn!(service, reason = error.reason(), "parked events wait");
+            }
         }
         if stop.run_until_cancelled(tokio::time::sleep(RESUME_EVERY)).await.is_none() {
             return;

@@ -1,6 +1,10 @@
 //! The one binary. What it runs is decided by its arguments, not by its name.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -14,7 +18,7 @@ use loop_platform::{
 };
 use sqlx::postgres::PgConnectOptions;
 
-/// The Loop Platform: 27 health-and-commerce services behind one edge.
+/// The Loop Platform: health and commerce services behind one edge.
 #[derive(Parser)]
 #[command(
     version,
@@ -66,7 +70,8 @@ enum Command {
         config: Config,
     },
     /// Print the configuration, with secrets masked
-    Config {
+    #[command(name = "config")]
+    Settings {
         #[command(flatten)]
         config: Config,
     },
@@ -86,6 +91,9 @@ enum Audit {
     Verify {
         #[command(flatten)]
         config: Config,
+        /// The folder of a running `loop up`, where no database is configured
+        #[arg(long, env = "LOOP_DATA", default_value = ".loop")]
+        data: PathBuf,
         /// The services; all when none is named
         services: Vec<String>,
     },
@@ -93,6 +101,9 @@ enum Audit {
     Prove {
         #[command(flatten)]
         config: Config,
+        /// The folder of a running `loop up`, where no database is configured
+        #[arg(long, env = "LOOP_DATA", default_value = ".loop")]
+        data: PathBuf,
         service: String,
         /// The row's id
         row: kit::Uuid,
@@ -124,7 +135,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             );
             Ok(ExitCode::SUCCESS)
         }
-        Command::Config { config } => {
+        Command::Settings { config } => {
             print!("{}", config.describe());
             Ok(ExitCode::SUCCESS)
         }
@@ -161,17 +172,17 @@ async fn run_async(command: Command) -> anyhow::Result<ExitCode> {
             kit::migrate(&database, &key, SERVICES).await?;
             eprintln!("every schema is up to date");
         }
-        Command::Audit(Audit::Verify { config, services }) => {
-            let (database, key) = required(&config)?;
+        Command::Audit(Audit::Verify { config, data, services }) => {
+            let (database, key) = here(&config, &data)?;
             if !audit_log::verify(&database, &key, &select(&services)?).await? {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Command::Audit(Audit::Prove { config, service: name, row }) => {
-            let (database, key) = required(&config)?;
+        Command::Audit(Audit::Prove { config, data, service: name, row }) => {
+            let (database, key) = here(&config, &data)?;
             audit_log::prove(&database, &key, service(&name)?, row).await?;
         }
-        Command::Up(_) | Command::Demo(_) | Command::Check | Command::Config { .. } => {
+        Command::Up(_) | Command::Demo(_) | Command::Check | Command::Settings { .. } => {
             unreachable!("run without a runtime")
         }
     }
@@ -200,6 +211,14 @@ fn required(config: &Config) -> anyhow::Result<(PgConnectOptions, PlatformKey)> 
         "LOOP_SECRET_KEY is not set: 64 hexadecimal digits, such as `openssl rand -hex 32` prints",
     )?;
     Ok((database.parsed.clone(), key))
+}
+
+/// The database and key to look at: as configured, or those of the `loop up` of this folder.
+fn here(config: &Config, data: &Path) -> anyhow::Result<(PgConnectOptions, PlatformKey)> {
+    if config.database_url.is_some() || config.secret_key.is_some() {
+        return required(config);
+    }
+    up::own(data)
 }
 
 fn select(names: &[String]) -> anyhow::Result<Vec<&'static Service>> {

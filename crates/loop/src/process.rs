@@ -110,6 +110,11 @@ pub struct Process {
 impl Process {
     pub fn new(backends: Backends, config: &Config) -> anyhow::Result<Self> {
         crate::check()?;
+        anyhow::ensure!(
+            config.peers.is_empty() || config.redis_url.is_some(),
+            "LOOP_REDIS_URL is not set, and LOOP_PEERS names other processes: a revoked token must be \
+             fenced where every process looks"
+        );
         let mesh = Mesh::default();
         for peer in &config.peers {
             mesh.add_remote(peer.service, &peer.address)?;

@@ -46,7 +46,7 @@ pub fn run(up: &Up) -> anyhow::Result<()> {
     };
     let (postgres, database) = database(up)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(serve(up, key, database, began));
+    let ended = runtime.block_on(serve(up, key, &database, began));
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     if let Some(postgres) = postgres {
         postgres.stop()?;
@@ -56,10 +56,25 @@ pub fn run(up: &Up) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The database that is configured, or one of our own.
-fn database(up: &Up) -> anyhow::Result<(Option<Postgres>, PgConnectOptions)> {
+/// The database and key of the `loop up` that runs, or ran, on a data folder.
+pub fn own(data: &Path) -> anyhow::Result<(PgConnectOptions, PlatformKey)> {
+    let path = data.join("credentials.json");
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!("read {}; start the platform with `make up`, or set LOOP_DATABASE_URL and LOOP_SECRET_KEY", path.display())
+    })?;
+    let json: serde_json::Value = serde_json::from_str(&text)?;
+    let url = json["database_url"].as_str().context("the file names no database_url")?;
+    let path = data.join("key");
+    let key = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let key =
+        key.parse().map_err(|rule| anyhow::anyhow!("the key in {} {rule}", path.display()))?;
+    Ok((url.parse()?, key))
+}
+
+/// The address of the database that is configured, or of one of our own.
+fn database(up: &Up) -> anyhow::Result<(Option<Postgres>, String)> {
     if let Some(address) = &up.config.database_url {
-        return Ok((None, address.parsed.clone()));
+        return Ok((None, address.as_str().to_owned()));
     }
     let postgres = Postgres::start(PostgresOptions {
         data: up.data.join("postgres"),
@@ -68,15 +83,16 @@ fn database(up: &Up) -> anyhow::Result<(Option<Postgres>, PgConnectOptions)> {
     })?;
     postgres.create_database_if_absent("loop")?;
     let url = postgres.url("loop");
-    Ok((Some(postgres), url.parse().context("the address of our own Postgres")?))
+    Ok((Some(postgres), url))
 }
 
 async fn serve(
     up: &Up,
     key: PlatformKey,
-    database: PgConnectOptions,
+    database_url: &str,
     began: Instant,
 ) -> anyhow::Result<()> {
+    let database: PgConnectOptions = database_url.parse().context("the database's address")?;
     let listener = bind(up.listen).await?;
     let public_url = match &up.config.public_url {
         Some(url) => url.to_string(),
@@ -88,7 +104,7 @@ async fn serve(
     let process = Process::new(backends, &config)?;
     process.run_services(SERVICES).await?;
     process.serve_edge(listener)?;
-    let credentials = Credentials::of(&key, public_url.trim_end_matches('/'));
+    let credentials = Credentials::of(&key, public_url.trim_end_matches('/'), database_url);
     credentials.write(&up.data.join("credentials.json"))?;
     credentials.announce(began);
     process.run_until_stopped().await
@@ -97,6 +113,7 @@ async fn serve(
 /// What a person needs to try the platform.
 struct Credentials {
     api: String,
+    database_url: String,
     operator_id: String,
     operator_secret: String,
     member: &'static str,
@@ -104,10 +121,11 @@ struct Credentials {
 }
 
 impl Credentials {
-    fn of(key: &PlatformKey, api: &str) -> Self {
+    fn of(key: &PlatformKey, api: &str, database_url: &str) -> Self {
         let operator_id = kit::client_id("operator");
         Self {
             api: api.to_owned(),
+            database_url: database_url.to_owned(),
             operator_secret: key.client_secret(&operator_id).expose().to_owned(),
             operator_id,
             member: identity::DEMO_EMAIL,
@@ -118,6 +136,7 @@ impl Credentials {
     fn write(&self, path: &Path) -> anyhow::Result<()> {
         let json = serde_json::json!({
             "api": self.api,
+            "database_url": self.database_url,
             "operator": {"client_id": self.operator_id, "client_secret": self.operator_secret},
             "member": {"email": self.member, "password": self.member_password},
         });

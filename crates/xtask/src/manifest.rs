@@ -25,7 +25,7 @@ pub fn check(root: &Path, registry: &Registry) -> anyhow::Result<()> {
         found.extend(missing_files(&manifest, &folder));
         found.extend(missing_migrations(root, service));
         let place = format!("services/{}/service.yaml", service.name);
-        problems.extend(found.into_iter().map(|it| format!("{place}: {it}")));
+        problems.extend(found.into_iter().map(|it| format!("{place}: {}", it.trim_start())));
     }
     ensure!(problems.is_empty(), "manifests that are not true:\n  {}", problems.join("\n  "));
     Ok(())

@@ -1,7 +1,7 @@
 //! What a laboratory report is, and what recording it makes of it. Pure.
 
 use biomarkers::{Comparator, FoldedStatus, Interpreted, LabResult, RULESET_VERSION, Sex};
-use kit::{Entity, Error, Id, Result, Time};
+use kit::{Entity, Error, Id, Phi, Result, Time};
 use rust_decimal::Decimal;
 
 #[derive(Debug)]
@@ -36,13 +36,13 @@ pub struct Biomarker {
     pub code: String,
     pub name: String,
     pub comparator: Option<String>,
-    pub value: Decimal,
+    pub value: Phi<Decimal>,
     pub unit: String,
     pub reference_low: Option<Decimal>,
     pub reference_high: Option<Decimal>,
-    pub status: Status,
+    pub status: Phi<Status>,
     /// What the laboratory wrote.
-    pub original_value: String,
+    pub original_value: Phi<String>,
     pub original_unit: String,
     /// The rules that classified it.
     pub ruleset: String,
@@ -64,7 +64,7 @@ pub enum Status {
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub code: String,
-    pub value: String,
+    pub value: Phi<String>,
     pub unit: String,
     pub reference_low: Option<String>,
     pub reference_high: Option<String>,
@@ -108,11 +108,11 @@ impl Report {
             code: interpreted.marker.code.to_owned(),
             name: interpreted.marker.name.to_owned(),
             comparator: comparator(interpreted),
-            value: interpreted.value.magnitude.normalize(),
+            value: Phi::new(interpreted.value.magnitude.normalize()),
             unit: interpreted.marker.unit.code().to_owned(),
             reference_low: interpreted.reference.low().map(|it| it.normalize()),
             reference_high: interpreted.reference.high().map(|it| it.normalize()),
-            status: interpreted.classification.status.folded().into(),
+            status: Phi::new(interpreted.classification.status.folded().into()),
             original_value: sent.value.clone(),
             original_unit: sent.unit.clone(),
             ruleset: RULESET_VERSION.to_owned(),
@@ -128,7 +128,7 @@ impl Sent {
     fn as_result(&self) -> LabResult<'_> {
         LabResult {
             code: &self.code,
-            value: &self.value,
+            value: self.value.expose(),
             unit: &self.unit,
             reference_low: self.reference_low.as_deref(),
             reference_high: self.reference_high.as_deref(),
@@ -184,7 +184,7 @@ mod tests {
 
     fn sent(code: &str, value: &str, unit: &str) -> Sent {
         let (reference_low, reference_high) = (None, None);
-        let (code, value, unit) = (code.into(), value.into(), unit.into());
+        let (code, value, unit) = (code.into(), Phi::new(value.into()), unit.into());
         Sent { code, value, unit, reference_low, reference_high, collected_at: Time::UNIX_EPOCH }
     }
 
@@ -195,18 +195,21 @@ mod tests {
     #[test]
     fn one_value_is_normal_for_him_and_high_for_her() {
         let results = [sent("testosterone-total", "400", "ng/dL")];
-        let status = |sex| record(sex, &results).unwrap().biomarkers[0].status;
-        assert_eq!(status(Sex::Male), Status::Normal);
-        assert_ne!(status(Sex::Female), Status::Normal);
+        let status = |sex| record(sex, &results).unwrap().biomarkers[0].status.clone();
+        assert_eq!(status(Sex::Male), Phi::new(Status::Normal));
+        assert_ne!(status(Sex::Female), Phi::new(Status::Normal));
     }
 
     #[test]
     fn values_are_kept_in_the_platforms_unit_and_as_the_laboratory_wrote_them() {
         let report = record(Sex::Male, &[sent("albumin", "42", "g/L")]).unwrap();
         let albumin = &report.biomarkers[0];
-        assert_eq!((albumin.value.to_string().as_str(), albumin.unit.as_str()), ("4.2", "g/dL"));
         assert_eq!(
-            (albumin.original_value.as_str(), albumin.original_unit.as_str()),
+            (albumin.value.expose().to_string().as_str(), albumin.unit.as_str()),
+            ("4.2", "g/dL")
+        );
+        assert_eq!(
+            (albumin.original_value.expose().as_str(), albumin.original_unit.as_str()),
             ("42", "g/L")
         );
     }

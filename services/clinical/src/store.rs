@@ -52,12 +52,12 @@ impl Report {
         .bind(column(rows, |it| it.code.as_str()))
         .bind(column(rows, |it| it.name.as_str()))
         .bind(column(rows, |it| it.comparator.as_deref()))
-        .bind(column(rows, |it| it.value.to_string()))
+        .bind(column(rows, |it| it.value.expose().to_string()))
         .bind(column(rows, |it| it.unit.as_str()))
         .bind(column(rows, |it| it.reference_low.map(|it| it.to_string())))
         .bind(column(rows, |it| it.reference_high.map(|it| it.to_string())))
-        .bind(column(rows, |it| it.status.as_str()))
-        .bind(column(rows, |it| it.original_value.as_str()))
+        .bind(column(rows, |it| it.status.expose().as_str()))
+        .bind(column(rows, |it| it.original_value.expose().as_str()))
         .bind(column(rows, |it| it.original_unit.as_str()))
         .bind(column(rows, |it| it.ruleset.as_str()))
         .bind(column(rows, |it| it.collected_at))
@@ -141,12 +141,12 @@ impl BiomarkerRow {
             code: self.code,
             name: self.name,
             comparator: self.comparator,
-            value: decimal(self.value)?,
+            value: decimal(self.value)?.into(),
             unit: self.unit,
             reference_low: self.reference_low.map(decimal).transpose()?,
             reference_high: self.reference_high.map(decimal).transpose()?,
-            status: self.status,
-            original_value: self.original_value,
+            status: self.status.into(),
+            original_value: self.original_value.into(),
             original_unit: self.original_unit,
             ruleset: self.ruleset,
             collected_at: self.collected_at,

@@ -17,7 +17,7 @@ fn one_sent(index: usize, it: &pb::BiomarkerResult) -> Result<Sent> {
     })?;
     Ok(Sent {
         code: it.code.clone(),
-        value: it.value.clone(),
+        value: it.value.clone().into(),
         unit: it.unit.clone(),
         reference_low: it.reference_low.clone(),
         reference_high: it.reference_high.clone(),
@@ -56,11 +56,11 @@ pub fn biomarker(it: Biomarker, brand: &Brand) -> pb::Biomarker {
         brand_id: brand.to_string(),
         biomarker_code: it.code,
         biomarker_name: it.name,
-        value: it.value.to_string(),
+        value: it.value.expose().to_string(),
         unit: it.unit,
         reference_low: it.reference_low.map(|it| it.to_string()),
         reference_high: it.reference_high.map(|it| it.to_string()),
-        status: pb::BiomarkerStatus::from(it.status).into(),
+        status: pb::BiomarkerStatus::from(*it.status.expose()).into(),
         collected_at: Some(timestamp(it.collected_at)),
         parsed_at: Some(timestamp(it.recorded_at)),
         comparator: it.comparator,

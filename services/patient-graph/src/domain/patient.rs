@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::NaiveDate;
-use kit::{Entity, Error, Id, Result, Time};
+use kit::{Entity, Error, Id, Phi, Result, Time};
 
 #[derive(Debug)]
 pub struct PatientEntity;
@@ -12,28 +12,22 @@ impl Entity for PatientEntity {
 }
 pub type PatientId = Id<PatientEntity>;
 
-/// A patient with everything that tells who it is. `Debug` shows the id alone.
-#[derive(Clone)]
+/// A patient with everything that tells who it is, none of which prints.
+#[derive(Clone, Debug)]
 pub struct Patient {
     pub id: PatientId,
     pub user_id: Option<String>,
-    pub first_name: String,
-    pub last_name: String,
-    pub date_of_birth: Option<NaiveDate>,
-    pub gender: Gender,
-    pub email: Option<String>,
-    pub phone: Option<String>,
-    pub external_ids: HashMap<String, String>,
+    pub first_name: Phi<String>,
+    pub last_name: Phi<String>,
+    pub date_of_birth: Phi<Option<NaiveDate>>,
+    pub gender: Phi<Gender>,
+    pub email: Phi<Option<String>>,
+    pub phone: Phi<Option<String>>,
+    pub external_ids: Phi<HashMap<String, String>>,
     pub status: String,
     pub metadata: serde_json::Value,
     pub created_at: Time,
     pub updated_at: Time,
-}
-
-impl std::fmt::Debug for Patient {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Patient").field("id", &self.id).finish_non_exhaustive()
-    }
 }
 
 /// Sex as reference ranges distinguish it.
@@ -87,13 +81,13 @@ mod tests {
         let patient = Patient {
             id: PatientId::of(kit::Uuid::nil()),
             user_id: None,
-            first_name: "Ada".into(),
-            last_name: "Lovelace".into(),
-            date_of_birth: None,
-            gender: Gender::Female,
-            email: Some("ada@example.test".into()),
-            phone: None,
-            external_ids: HashMap::new(),
+            first_name: Phi::new("Ada".into()),
+            last_name: Phi::new("Lovelace".into()),
+            date_of_birth: Phi::new(None),
+            gender: Phi::new(Gender::Female),
+            email: Phi::new(Some("ada@example.test".into())),
+            phone: Phi::new(None),
+            external_ids: Phi::new(HashMap::new()),
             status: "active".into(),
             metadata: serde_json::json!({}),
             created_at: Time::UNIX_EPOCH,

@@ -22,13 +22,13 @@ impl Row for Patient {
         .bind(brand)
         .bind(self.id.uuid())
         .bind(&self.user_id)
-        .bind(&self.first_name)
-        .bind(&self.last_name)
-        .bind(self.date_of_birth)
-        .bind(self.gender)
-        .bind(&self.email)
-        .bind(&self.phone)
-        .bind(Json(&self.external_ids))
+        .bind(self.first_name.expose())
+        .bind(self.last_name.expose())
+        .bind(*self.date_of_birth.expose())
+        .bind(*self.gender.expose())
+        .bind(self.email.expose())
+        .bind(self.phone.expose())
+        .bind(Json(self.external_ids.expose()))
         .bind(&self.status)
         .bind(&self.metadata)
         .bind(self.created_at)
@@ -111,13 +111,13 @@ impl From<PatientRow> for Patient {
         Self {
             id: PatientId::of(it.id),
             user_id: it.user_id,
-            first_name: it.first_name,
-            last_name: it.last_name,
-            date_of_birth: it.date_of_birth,
-            gender: it.gender,
-            email: it.email,
-            phone: it.phone,
-            external_ids: it.external_ids.0,
+            first_name: it.first_name.into(),
+            last_name: it.last_name.into(),
+            date_of_birth: it.date_of_birth.into(),
+            gender: it.gender.into(),
+            email: it.email.into(),
+            phone: it.phone.into(),
+            external_ids: it.external_ids.0.into(),
             status: it.status,
             metadata: it.metadata,
             created_at: it.created_at,
@@ -140,13 +140,13 @@ pub async fn seed(platform: Platform) -> Result<()> {
     let patient = Patient {
         id,
         user_id: Some(DEMO_USER.into()),
-        first_name: "Ada".into(),
-        last_name: "Demo".into(),
-        date_of_birth: NaiveDate::from_ymd_opt(1964, 3, 1),
-        gender: Gender::Female,
-        email: None,
-        phone: None,
-        external_ids: HashMap::new(),
+        first_name: String::from("Ada").into(),
+        last_name: String::from("Demo").into(),
+        date_of_birth: NaiveDate::from_ymd_opt(1964, 3, 1).into(),
+        gender: Gender::Female.into(),
+        email: None.into(),
+        phone: None.into(),
+        external_ids: HashMap::new().into(),
         status: "active".into(),
         metadata: serde_json::json!({}),
         created_at: tx.now(),

@@ -93,6 +93,33 @@ async fn of_many_creations_for_one_user_at_once_one_succeeds() {
 }
 
 #[tokio::test]
+async fn a_creation_that_meets_another_in_the_act_is_told_so() {
+    let world = world().await;
+    let mut rival = acting_in(&world, "loop").await;
+    let insert = "BEGIN;
+        INSERT INTO patient_graph.patients
+            (brand_id, id, user_id, first_name, last_name, gender, status, created_at, updated_at)
+        VALUES ('loop', gen_random_uuid(), 'usr_augusta', 'A', 'L', 'female', 'active', now(), now());
+        INSERT INTO patient_graph.audit_log
+            (brand_id, id, occurred_at, actor_type, actor_id, event_type)
+        VALUES ('loop', gen_random_uuid(), now(), 'service', 'cli_rival', 'test')";
+    sqlx::raw_sql(insert).execute(&mut rival).await.unwrap();
+    let mut client = clinic(&world, "loop");
+    let creation = tokio::spawn(async move { client.create_patient(ada()).await });
+    kit_test::eventually("the creation to wait for the rival", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut admin = world.database.admin().await;
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut admin).await.unwrap();
+        (waiting == 1).then_some(())
+    })
+    .await;
+    sqlx::raw_sql("COMMIT").execute(&mut rival).await.unwrap();
+    let status = creation.await.unwrap().unwrap_err();
+    assert_eq!((status.code(), reason(&status).as_str()), (Code::AlreadyExists, "PATIENT_EXISTS"));
+}
+
+#[tokio::test]
 async fn a_birth_date_that_cannot_be_is_refused_and_named() {
     let world = world().await;
     let before = count(&world, "patients").await;
