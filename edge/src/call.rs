@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, r
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use kit::{
     BRAND_ID, Error, IDEMPOTENCY_KEY, TRACEPARENT,
-    layers::{Receipt, View as _},
+    layers::{Receipt, SafeView},
 };
 use tonic::{Status, body::Body};
 use tower::ServiceExt as _;
@@ -33,7 +33,7 @@ pub(crate) async fn call(
     request: Request<Body>,
 ) -> Result<Response<Body>, Status> {
     let record = Record::of(request.extensions());
-    let (Some(route), Some(_)) = (record.route(), request.safe_view()) else {
+    let (Some(route), Some(_)) = (record.route(), request.extensions().get::<SafeView>()) else {
         return Err(Error::internal(anyhow::anyhow!("a request came around checkpoint 4")).into());
     };
     let (head, body) = request.into_parts();

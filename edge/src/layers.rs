@@ -15,15 +15,11 @@ pub(crate) mod wording;
 use std::sync::Arc;
 
 use http::Response;
-use kit::layers::{Admission, BrandScope, Check, Introspect, Receipts, SafeViews, Scope};
+use kit::layers::{BrandScope, Check, Introspect, Next, Scope, admit, around, receipt, safe_view};
 use tonic::{Status, body::Body};
 use tower::{Layer as _, ServiceBuilder};
 
-use crate::{
-    Parts, call, page,
-    record::Record,
-    stack::{Next, around},
-};
+use crate::{Parts, call, page, record::Record};
 
 pub(crate) use limits::{Deadline, body_too_large};
 pub(crate) use rate::RateLimit;
@@ -36,35 +32,35 @@ pub(crate) fn stack(parts: &Arc<Parts>) -> Next {
 /// What every request passes, before it is known who sent it.
 pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
     ServiceBuilder::new()
-        .layer(around(parts, requests::requests)) // First: every outcome has an id and a log line.
-        .layer(around(parts, wording::wording)) // Refusals get the caller's form, here only.
+        .layer(around(parts.clone(), requests::requests)) // First: every outcome has an id and a log line.
+        .layer(around(parts.clone(), wording::wording)) // Refusals get the caller's form, here only.
         .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
         .layer(panic::layer()) // A panic is one failed request, not a dead process.
-        .layer(around(parts, limits::limits)) // Malformed, too large or too slow: no further.
+        .layer(around(parts.clone(), limits::limits)) // Malformed, too large or too slow: no further.
         .service(routes::router(parts, admitted, pages)) // Which method, and what guards it?
 }
 
 /// What a request for a method passes.
 pub(crate) fn admitted(parts: &Arc<Parts>) -> Next {
     let admission = ServiceBuilder::new()
-        .layer(around(parts, oauth_client::name)) // Whom to count. A slow form takes no room.
-        .layer(around(parts, shed::shed)) // Before any work is paid for.
-        .layer(Admission(Noted(Introspect(parts.introspector.clone())))) // 1: who is calling?
-        .layer(Admission(Scope)) // 2: may they?
-        .layer(Admission(Noted(BrandScope))) // 3: in which tenant?
-        .layer(Admission(RateLimit(parts.clone()))); // By client and class, so not before them.
+        .layer(around(parts.clone(), oauth_client::name)) // Whom to count. A slow form takes no room.
+        .layer(around(parts.clone(), shed::shed)) // Before any work is paid for.
+        .layer(around(Noted(Introspect(parts.introspector.clone())), admit)) // 1: who is calling?
+        .layer(around(Scope, admit)) // 2: may they?
+        .layer(around(Noted(BrandScope), admit)) // 3: in which tenant?
+        .layer(around(RateLimit(parts.clone()), admit)); // By client and class, so not before them.
     let inner = ServiceBuilder::new()
-        .layer(SafeViews) // 4: from here only the safe view can reach a log or a span.
-        .layer(Receipts); // 5: a write must come back with proof of its audit entry.
+        .layer(around((), safe_view)) // 4: from here only the safe view can reach a log or a span.
+        .layer(around((), receipt)); // 5: a write must come back with proof of its audit entry.
     // Two builders, not one: rustc is super-linear in the depth of one stack.
-    admission.service(Next::new(inner.service(Next::end(parts, call::call))))
+    admission.service(Next::new(inner.service(Next::end(parts.clone(), call::call))))
 }
 
 /// What a request for a page passes: it has its own session, so no token is asked for.
 pub(crate) fn pages(parts: &Arc<Parts>) -> Next {
-    let guarded = Admission(RateLimit(parts.clone())); // By address.
-    let shed = around(parts, shed::shed); // Before any work is paid for.
-    shed.layer(guarded.layer(Next::end(parts, page::pass)))
+    let guarded = around(RateLimit(parts.clone()), admit); // By address.
+    let shed = around(parts.clone(), shed::shed); // Before any work is paid for.
+    shed.layer(guarded.layer(Next::end(parts.clone(), page::pass)))
 }
 
 /// A failure on its way out: a gRPC status, which the wording layer turns into HTTP.

@@ -9,7 +9,6 @@ mod config;
 mod serve;
 
 mod layers;
-mod stack;
 
 mod call;
 mod grpc;
@@ -17,6 +16,7 @@ mod home;
 mod page;
 mod record;
 
+use kit::layers::Next;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -35,7 +35,6 @@ use transcode::{Api, BuildError, Route};
 pub use config::{Config, Limits};
 
 use layers::shed::Capacity;
-use stack::Next;
 
 /// The gateway, built and not yet serving.
 pub struct Edge {

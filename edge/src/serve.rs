@@ -18,7 +18,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
-use crate::{Limits, record::ClientAddress, stack::Next};
+use crate::{Limits, record::ClientAddress};
+use kit::layers::Next;
 
 /// Requests that one HTTP/2 connection may have under way.
 const STREAMS: u32 = 128;

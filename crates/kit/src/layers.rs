@@ -1,7 +1,7 @@
 //! Every layer a call to a service passes, outermost first. This is the only stack.
 //!
-//! The edge stands on the same checkpoints (`introspect`, `scope`, `brand`, `safe_view`,
-//! `receipt`); only how it routes and how it words a refusal are its own.
+//! The edge stands on the same checkpoints ([`Introspect`], [`Scope`], [`BrandScope`],
+//! [`safe_view`], [`receipt`]); only how it routes and how it words a refusal are its own.
 
 mod access;
 mod admission;
@@ -12,36 +12,27 @@ mod receipt;
 mod request;
 mod route;
 mod safe_view;
+mod stack;
 
 use std::{collections::HashMap, sync::Arc};
 
 use contract::Method;
-use http::{Request, Response};
+use http::Response;
 use mesh::App;
 use tonic::{Status, body::Body};
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
-pub use admission::{Admission, BrandScope, Check, Introspect, Scope};
-pub use receipt::{Receipt, Receipts};
-pub use safe_view::{SafeView, SafeViews, View};
+pub use admission::{BrandScope, Check, Introspect, Scope, admit};
+pub use receipt::{Receipt, receipt};
+pub use safe_view::{SafeView, safe_view};
+pub use stack::{Answering, Around, Below, Next, around};
 
 use crate::{Db, Error, Introspector};
 
 /// The methods of a service by gRPC path.
 pub(crate) type Methods = Arc<HashMap<&'static str, &'static Method>>;
 
-/// How a surface words a refusal: gRPC here, JSON at the edge.
-pub trait Refusal {
-    fn refuse(error: Error) -> Self;
-}
-
-impl Refusal for Response<Body> {
-    fn refuse(error: Error) -> Self {
-        Status::from(error).into_http()
-    }
-}
-
-/// The stack of one service.
+/// The stack of one service. Two builders, not one: rustc is super-linear in the depth of one.
 pub(crate) fn stack(
     routes: App,
     methods: Methods,
@@ -49,38 +40,32 @@ pub(crate) fn stack(
     introspector: Introspector,
     db: Db,
 ) -> App {
-    // Two builders, not one: rustc is super-linear in the depth of one stack.
-    let inner = ServiceBuilder::new()
-        .layer(Admission(Introspect(introspector))) // 1: who is calling?
-        .layer(Admission(Scope)) // 2: may they?
-        .layer(Admission(BrandScope)) // 3: in which tenant?
-        .layer(SafeViews) // 4: from here only the safe view can reach a log or a span.
-        .layer(Receipts) // 5: a write must prove its audit entry.
-        .layer(access::AccessRecords(db.clone())) // A read of protected data is recorded, or not answered.
-        .layer(idempotency::Replays(db)); // Innermost: a replayed answer was authorized anew.
+    let page = Next::new(routes.clone());
+    let admitted = ServiceBuilder::new()
+        .layer(around(Introspect(introspector), admit)) // 1: who is calling?
+        .layer(around(Scope, admit)) // 2: may they?
+        .layer(around(BrandScope, admit)) // 3: in which tenant?
+        .layer(around((), safe_view)) // 4: only the safe view can reach a log or a span from here.
+        .layer(around((), receipt)) // 5: a write must prove its audit entry.
+        .layer(around(db.clone(), access::access)) // A protected read is recorded, or not answered.
+        .layer(around(db, idempotency::idempotency)) // Innermost: a replay was authorized anew.
+        .service(routes);
     let outer = ServiceBuilder::new()
-        .layer(request::Requests) // First: every outcome below has a request id, a span and a log line.
-        .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard wraps bodies in its own type.
+        .layer(around((), request::request)) // First: every outcome has an id, a span, a log line.
+        .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
         .layer(panic::layer()) // A panic is one failed call, not a dead process.
-        .layer(route::Routes { methods, pages }) // Which method, and what guards it? Pages guard themselves.
-        .layer(deadline::Deadlines); // Before any work is paid for.
-    let pages_or_admitted =
-        route::Split { pages: routes.clone(), admitted: boxed(inner.service(routes)) };
-    boxed(outer.service(pages_or_admitted))
+        .layer(around(route::Routes { methods, pages, page }, route::route)) // What guards it?
+        .layer(around((), deadline::deadline)) // Before any work is paid for.
+        .service(admitted);
+    BoxCloneSyncService::new(outer)
 }
 
-fn boxed<S>(service: S) -> App
-where
-    S: tower::Service<Request<Body>, Response = Response<Body>, Error = std::convert::Infallible>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-    S::Future: Send + 'static,
-{
-    BoxCloneSyncService::new(service)
+/// A failure on its way out.
+fn refuse(error: Error) -> Response<Body> {
+    Status::from(error).into_http()
 }
 
-/// A future of a layer here.
-type Answering<R> =
-    std::pin::Pin<Box<dyn Future<Output = Result<R, std::convert::Infallible>> + Send>>;
+/// A gRPC failure that was known before the answer began stands in its headers.
+fn failed(response: &Response<Body>) -> bool {
+    response.headers().get("grpc-status").is_some_and(|it| it != "0")
+}

@@ -10,7 +10,8 @@ use kit::{BRAND_ID, Error, IDEMPOTENCY_KEY, Result};
 use tonic::{Code, body::Body};
 
 use super::refuse;
-use crate::{Limits, Parts, stack::Next};
+use crate::{Limits, Parts};
+use kit::layers::Next;
 
 /// Headers that say one thing: two of them are a request that two readers read differently.
 const SINGULAR: [HeaderName; 7] = [

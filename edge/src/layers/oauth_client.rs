@@ -9,7 +9,8 @@ use oauth_core::Credentials;
 use tonic::body::Body;
 
 use super::refuse;
-use crate::{Parts, call, page::LARGEST_FORM, record::Record, stack::Next};
+use crate::{Parts, call, page::LARGEST_FORM, record::Record};
+use kit::layers::Next;
 
 /// The longest client id that counts as one, in characters.
 const LONGEST: usize = 64;

@@ -7,7 +7,8 @@ use kit::{Brand, REQUEST_ID};
 use tonic::body::Body;
 use tracing::Instrument as _;
 
-use crate::{Parts, record::Record, stack::Next};
+use crate::{Parts, record::Record};
+use kit::layers::Next;
 
 pub(crate) async fn requests(
     _: Arc<Parts>,

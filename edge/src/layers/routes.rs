@@ -12,8 +12,8 @@ use crate::{
     Parts, grpc,
     home::Own,
     record::{Record, Target},
-    stack::Next,
 };
+use kit::layers::Next;
 
 /// What the gateway's own answers allow.
 const READING: [http::Method; 2] = [http::Method::GET, http::Method::HEAD];
@@ -24,7 +24,7 @@ const BROWSING: [http::Method; 3] = [http::Method::GET, http::Method::HEAD, http
 /// Sends a request to the gateway's own answers, to a page or through admission to a method.
 pub(crate) fn router(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
     let ways = Arc::new((admitted, pages));
-    Next::end(parts, move |parts, request| {
+    Next::end(parts.clone(), move |parts, request| {
         let ways = ways.clone();
         async move { Ok(route(&parts, &ways.0, &ways.1, request).await) }
     })

@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 use tonic::body::Body;
 
 use super::refuse;
-use crate::{Parts, record::Record, stack::Next};
+use crate::{Parts, record::Record};
+use kit::layers::Next;
 
 /// How many requests may be under way at once.
 #[derive(Debug)]

@@ -13,8 +13,8 @@ use super::routes::{is_open, open_to_all_origins};
 use crate::{
     Parts, grpc,
     record::{Rated, Record},
-    stack::Next,
 };
+use kit::layers::Next;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");

@@ -7,7 +7,8 @@ use proptest::{prelude::*, sample::select, test_runner::TestRunner};
 use tonic::body::Body;
 
 use super::door::{Setting, report};
-use crate::{layers, stack::Next};
+use crate::layers;
+use kit::layers::Next;
 
 /// Paths that are served.
 const PATHS: [&str; 6] = [

@@ -2,63 +2,63 @@
 
 use std::sync::Arc;
 
-use kit::layers::{Admission, BrandScope, Introspect, Receipts, SafeViews, Scope};
+use kit::layers::{BrandScope, Introspect, Next, Scope, admit, around, receipt, safe_view};
 use kit_test::Grant;
 use tower::ServiceBuilder;
 
 use super::door::{Door, Setting, report};
-use crate::{Parts, call, layers::Noted, stack::Next};
+use crate::{Parts, call, layers::Noted};
 
-fn introspect(parts: &Arc<Parts>) -> Admission<Noted<Introspect>> {
-    Admission(Noted(Introspect(parts.introspector.clone())))
+fn introspect(parts: &Arc<Parts>) -> Noted<Introspect> {
+    Noted(Introspect(parts.introspector.clone()))
 }
 
 fn call(parts: &Arc<Parts>) -> Next {
-    Next::end(parts, call::call)
+    Next::end(parts.clone(), call::call)
 }
 
 fn without_introspection(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(Admission(Scope))
-        .layer(Admission(BrandScope))
-        .layer(SafeViews)
-        .layer(Receipts);
+        .layer(around(Scope, admit))
+        .layer(around(BrandScope, admit))
+        .layer(around((), safe_view))
+        .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_scope(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(introspect(parts))
-        .layer(Admission(BrandScope))
-        .layer(SafeViews)
-        .layer(Receipts);
+        .layer(around(introspect(parts), admit))
+        .layer(around(BrandScope, admit))
+        .layer(around((), safe_view))
+        .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_brand(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(introspect(parts))
-        .layer(Admission(Scope))
-        .layer(SafeViews)
-        .layer(Receipts);
+        .layer(around(introspect(parts), admit))
+        .layer(around(Scope, admit))
+        .layer(around((), safe_view))
+        .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_safe_view(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(introspect(parts))
-        .layer(Admission(Scope))
-        .layer(Admission(BrandScope))
-        .layer(Receipts);
+        .layer(around(introspect(parts), admit))
+        .layer(around(Scope, admit))
+        .layer(around(BrandScope, admit))
+        .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_receipts(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(introspect(parts))
-        .layer(Admission(Scope))
-        .layer(Admission(BrandScope))
-        .layer(SafeViews);
+        .layer(around(introspect(parts), admit))
+        .layer(around(Scope, admit))
+        .layer(around(BrandScope, admit))
+        .layer(around((), safe_view));
     Next::new(stack.service(call(parts)))
 }
 

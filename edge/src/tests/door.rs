@@ -21,7 +21,8 @@ use tonic::body::Body;
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::clinical::FakeClinical;
-use crate::{Config, Edge, Limits, Parts, layers, stack::Next};
+use crate::{Config, Edge, Limits, Parts, layers};
+use kit::layers::Next;
 
 /// What stands behind a gateway under test.
 pub struct Setting {

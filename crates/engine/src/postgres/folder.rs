@@ -241,6 +241,6 @@ mod tests {
     fn every_project_has_its_own_fallback() {
         // The second test vector of the FNV reference: the hash of "a".
         assert_eq!(fallback(Path::new("a")), Path::new(FALLBACK).join("af63dc4c8601ec8c"));
-        assert_ne!(fallback(Path::new("/root/one")), fallback(Path::new("/root/two")));
+        assert_ne!(fallback(Path::new("/srv/one")), fallback(Path::new("/srv/two")));
     }
 }

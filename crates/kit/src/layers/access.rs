@@ -1,34 +1,25 @@
 //! A read of protected data is recorded before it is answered, or it is not answered.
 
-use std::{
-    convert::Infallible,
-    task::{Context, Poll},
-};
-
 use contract::{Audit, Method};
 use http::{HeaderValue, Request, Response};
 use tonic::body::Body;
-use tower::{Layer, Service, ServiceExt as _};
 use uuid::Uuid;
 
-use super::{Answering, Refusal as _};
+use super::{Next, failed, refuse};
 use crate::{Brand, Caller, Db, RequestId, Result, call::ACTING_USER, tx::RECEIPT};
 
-#[derive(Clone, Debug)]
-pub struct AccessRecords(pub Db);
-
-impl<S> Layer<S> for AccessRecords {
-    type Service = Recording<S>;
-
-    fn layer(&self, inner: S) -> Recording<S> {
-        Recording { db: self.0.clone(), inner }
+pub async fn access(db: Db, request: Request<Body>, next: Next) -> Response<Body> {
+    let access = Access::of(&request);
+    let mut response = next.run(request).await;
+    let Some(access) = access.filter(|_| !failed(&response)) else { return response };
+    match access.record(&db).await {
+        Ok(receipt) => {
+            let receipt = HeaderValue::from_str(&receipt.to_string()).expect("a UUID is ASCII");
+            response.headers_mut().insert(RECEIPT, receipt);
+            response
+        }
+        Err(error) => refuse(error),
     }
-}
-
-#[derive(Clone, Debug)]
-pub struct Recording<S> {
-    db: Db,
-    inner: S,
 }
 
 /// Who read, in which brand, under which request.
@@ -38,42 +29,6 @@ struct Access {
     brand: Brand,
     request_id: RequestId,
     acting_user: Option<String>,
-}
-
-impl<S> Service<Request<Body>> for Recording<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering<Response<Body>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let access = Access::of(&request);
-        let (db, inner) = (self.db.clone(), self.inner.clone());
-        Box::pin(async move {
-            let mut response = inner.oneshot(request).await?;
-            let failed = response.headers().get("grpc-status").is_some_and(|it| it != "0");
-            let Some(access) = access.filter(|_| !failed) else { return Ok(response) };
-            match access.record(&db).await {
-                Ok(receipt) => {
-                    let receipt =
-                        HeaderValue::from_str(&receipt.to_string()).expect("a UUID is ASCII");
-                    response.headers_mut().insert(RECEIPT, receipt);
-                    Ok(response)
-                }
-                Err(error) => Ok(Response::refuse(error)),
-            }
-        })
-    }
 }
 
 impl Access {

@@ -1,16 +1,12 @@
 //! Checkpoints 1 to 3: each lets a request through, richer by what it found out, or refuses it.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    task::{Context, Poll},
-};
+use std::future::Future;
 
 use contract::{CallerKind, Method};
-use http::{Extensions, HeaderMap, Request, header::AUTHORIZATION};
-use tower::{Layer, Service, ServiceExt as _};
+use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
+use tonic::body::Body;
 
-use super::{Answering, Refusal};
+use super::{Next, refuse};
 use crate::{Brand, Caller, Error, Introspector, Result, call::BRAND_ID};
 
 /// What a checkpoint looks at and adds to.
@@ -22,49 +18,12 @@ pub trait Check: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<()>> + Send;
 }
 
-/// A checkpoint as a layer.
-#[derive(Clone, Debug)]
-pub struct Admission<C>(pub C);
-
-impl<C: Check, S> Layer<S> for Admission<C> {
-    type Service = Admitting<C, S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Admitting { check: self.0.clone(), inner }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Admitting<C, S> {
-    check: C,
-    inner: S,
-}
-
-impl<C, S, B> Service<Request<B>> for Admitting<C, S>
-where
-    C: Check,
-    S: Service<Request<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Response: Refusal,
-    S::Future: Send,
-    B: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = Infallible;
-    type Future = Answering<S::Response>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (check, inner) = (self.check.clone(), self.inner.clone());
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            match check.check(&parts.headers, &mut parts.extensions).await {
-                Ok(()) => inner.oneshot(Request::from_parts(parts, body)).await,
-                Err(error) => Ok(S::Response::refuse(error)),
-            }
-        })
+/// Lets a request on as the checkpoint enriched it, or refuses it: `around(check, admit)`.
+pub async fn admit<C: Check>(check: C, request: Request<Body>, next: Next) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    match check.check(&parts.headers, &mut parts.extensions).await {
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
+        Err(error) => refuse(error),
     }
 }
 

@@ -1,64 +1,21 @@
 //! No call outlives its caller's patience: `grpc-timeout`, or thirty seconds.
 
-use std::{
-    convert::Infallible,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
-use http::{HeaderMap, Request};
-use tower::{Layer, Service, ServiceExt as _};
+use http::{HeaderMap, Request, Response};
+use tonic::{Code, body::Body};
 
-use super::{Answering, Refusal};
+use super::{Next, refuse};
 use crate::Error;
 
 const LONGEST: Duration = Duration::from_secs(30);
 
-#[derive(Clone, Copy, Debug)]
-pub struct Deadlines;
-
-impl<S> Layer<S> for Deadlines {
-    type Service = Limited<S>;
-
-    fn layer(&self, inner: S) -> Limited<S> {
-        Limited { inner }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Limited<S> {
-    inner: S,
-}
-
-impl<S, B> Service<Request<B>> for Limited<S>
-where
-    S: Service<Request<B>, Error = Infallible> + Clone + Send + 'static,
-    S::Response: Refusal + Send,
-    S::Future: Send,
-    B: Send + 'static,
-{
-    type Response = S::Response;
-    type Error = Infallible;
-    type Future = Answering<S::Response>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let limit = timeout(request.headers()).map_or(LONGEST, |it| it.min(LONGEST));
-        let inner = self.inner.clone();
-        Box::pin(async move {
-            match tokio::time::timeout(limit, inner.oneshot(request)).await {
-                Ok(answer) => answer,
-                Err(_) => Ok(S::Response::refuse(Error::new(
-                    tonic::Code::DeadlineExceeded,
-                    "DEADLINE",
-                    "took longer than the caller waits",
-                ))),
-            }
-        })
-    }
+pub async fn deadline((): (), request: Request<Body>, next: Next) -> Response<Body> {
+    let limit = timeout(request.headers()).map_or(LONGEST, |it| it.min(LONGEST));
+    let late =
+        || Error::new(Code::DeadlineExceeded, "DEADLINE", "took longer than the caller waits");
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    answer.unwrap_or_else(|_| refuse(late()))
 }
 
 /// `grpc-timeout`: at most eight digits and a unit (gRPC over HTTP/2, "Requests").

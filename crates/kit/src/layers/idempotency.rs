@@ -1,18 +1,12 @@
 //! A call whose Idempotency-Key was answered before gets that answer again.
 
-use std::{
-    convert::Infallible,
-    task::{Context, Poll},
-};
-
 use bytes::{BufMut as _, BytesMut};
 use contract::{Idempotency, Method};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use tonic::body::Body;
-use tower::{Layer, Service, ServiceExt as _};
 
-use super::{Answering, Refusal as _};
+use super::{Next, refuse};
 use crate::{
     Brand, Caller, Db, Error, Result,
     call::IDEMPOTENCY_KEY,
@@ -26,53 +20,15 @@ const REPLAYED: &str = "idempotent-replayed";
 /// The largest keyed request: tonic's own limit of a message.
 const LARGEST: usize = 4 << 20;
 
-#[derive(Clone, Debug)]
-pub struct Replays(pub Db);
-
-impl<S> Layer<S> for Replays {
-    type Service = Replaying<S>;
-
-    fn layer(&self, inner: S) -> Replaying<S> {
-        Replaying { db: self.0.clone(), inner }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct Replaying<S> {
-    db: Db,
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for Replaying<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering<Response<Body>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let method = request.extensions().get::<&'static Method>().copied();
-        let inner = self.inner.clone();
-        let Some(method) = method.filter(|it| it.idempotency != Idempotency::None) else {
-            return Box::pin(inner.oneshot(request));
-        };
-        let db = self.db.clone();
-        Box::pin(async move {
-            match replay(&db, method, request).await {
-                Ok(Keyed::Answered(response)) => Ok(response),
-                Ok(Keyed::First(request)) => inner.oneshot(request).await,
-                Err(error) => Ok(Response::refuse(error)),
-            }
-        })
+pub async fn idempotency(db: Db, request: Request<Body>, next: Next) -> Response<Body> {
+    let method = request.extensions().get::<&'static Method>().copied();
+    let Some(method) = method.filter(|it| it.idempotency != Idempotency::None) else {
+        return next.run(request).await;
+    };
+    match replay(&db, method, request).await {
+        Ok(Keyed::Answered(response)) => response,
+        Ok(Keyed::First(request)) => next.run(request).await,
+        Err(error) => refuse(error),
     }
 }
 

@@ -4,7 +4,7 @@ use http::Response;
 use tonic::body::Body;
 use tower_http::catch_panic::{CatchPanicLayer, ResponseForPanic};
 
-use super::Refusal as _;
+use super::refuse;
 use crate::Error;
 
 /// Answers with an internal error. The panic's own text may hold anything, so it is not logged
@@ -16,7 +16,7 @@ impl ResponseForPanic for Answer {
     type ResponseBody = Body;
 
     fn response_for_panic(&mut self, _: Box<dyn std::any::Any + Send>) -> Response<Body> {
-        Response::refuse(Error::internal(anyhow::anyhow!("a handler panicked")))
+        refuse(Error::internal(anyhow::anyhow!("a handler panicked")))
     }
 }
 

@@ -1,70 +1,32 @@
 //! The outermost layer: a request id, a span, and one log line for every outcome.
 
-use std::{
-    convert::Infallible,
-    task::{Context, Poll},
-    time::Instant,
-};
+use std::time::Instant;
 
 use http::{HeaderValue, Request, Response};
 use tonic::body::Body;
-use tower::{Layer, Service, ServiceExt as _};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::Answering;
+use super::Next;
 use crate::{RequestId, call::REQUEST_ID};
 
-#[derive(Clone, Copy, Debug)]
-pub struct Requests;
-
-impl<S> Layer<S> for Requests {
-    type Service = Requesting<S>;
-
-    fn layer(&self, inner: S) -> Requesting<S> {
-        Requesting { inner }
+pub async fn request((): (), mut request: Request<Body>, next: Next) -> Response<Body> {
+    let id = request_id(request.headers().get(REQUEST_ID));
+    request.extensions_mut().insert(id.clone());
+    // The path of a page may hold anything; a gRPC path is checked against the methods below.
+    let path = request.uri().path().to_owned();
+    let span = tracing::info_span!("call", request_id = &*id.0);
+    let answer = async {
+        let began = Instant::now();
+        let response = next.run(request).await;
+        log(&path, &response, began);
+        response
+    };
+    let mut response = answer.instrument(span).await;
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(REQUEST_ID, value);
     }
-}
-
-#[derive(Clone, Debug)]
-pub struct Requesting<S> {
-    inner: S,
-}
-
-impl<S> Service<Request<Body>> for Requesting<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = Answering<Response<Body>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let id = request_id(request.headers().get(REQUEST_ID));
-        request.extensions_mut().insert(id.clone());
-        // The path of a page may hold anything; a gRPC path is checked against the methods below.
-        let span = tracing::info_span!("call", request_id = &*id.0);
-        let path = request.uri().path().to_owned();
-        let inner = self.inner.clone();
-        let answer = async move {
-            let began = Instant::now();
-            let mut response = inner.oneshot(request).await?;
-            log(&path, &response, began);
-            if let Ok(value) = HeaderValue::from_str(&id.0) {
-                response.headers_mut().insert(REQUEST_ID, value);
-            }
-            Ok(response)
-        };
-        Box::pin(answer.instrument(span))
-    }
+    response
 }
 
 /// A caller's id is kept if it is harmless in a log.
