@@ -61,3 +61,31 @@ async fn a_taken_port_is_said_before_anything_starts() {
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn every_command_explains_itself_and_secrets_do_not_print() {
+    let stage = Stage::new().await;
+    for arguments in [
+        &["--help"][..],
+        &["up", "--help"],
+        &["serve", "--help"],
+        &["edge", "--help"],
+        &["relay", "--help"],
+        &["demo", "partner-gym", "--help"],
+        &["audit", "verify", "--help"],
+        &["audit", "prove", "--help"],
+        &["check"],
+        &["config"],
+    ] {
+        let output = stage.run(arguments);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && !said.is_empty(), "{arguments:?}");
+        assert!(!said.contains(&kit_test::key_hex()), "{arguments:?} prints the key");
+    }
+    let wrong = stage.run(&["serve", "nobody"]);
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(
+        !wrong.status.success() && said.contains("nobody") && said.contains("clinical"),
+        "{said}"
+    );
+}
