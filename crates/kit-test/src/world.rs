@@ -8,8 +8,8 @@ use std::{
 use cache::Cache;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use kit::{Clock, Db, Peers, Platform, Roles, Service};
-use mesh::{Mesh, Peer};
-use tonic::body::Body;
+use mesh::{App, Mesh, Peer};
+use tonic::{Status, body::Body};
 use tower::BoxError;
 
 use crate::{Database, FakeIdentity, Grant, database};
@@ -81,6 +81,17 @@ impl World {
     pub fn stranger(&self, service: &str) -> TestClient {
         let peer = self.mesh.peer(service).expect("a service of this world");
         TestClient { peer, headers: HeaderMap::new() }
+    }
+}
+
+/// Services hold the mesh and the mesh holds services: without this a world would keep its
+/// connections until the process ends.
+impl Drop for World {
+    fn drop(&mut self) {
+        for platform in &self.platforms {
+            let gone = tower::service_fn(|_| async { Ok(Status::unavailable("gone").into_http()) });
+            self.mesh.add_local(platform.service.name, App::new(gone));
+        }
     }
 }
 

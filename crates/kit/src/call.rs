@@ -45,11 +45,15 @@ impl Caller {
         }
     }
 
-    /// True when any of the method's scopes is held, or one that includes it.
+    /// True when any of the method's scopes is held, or one that includes it. Of a machine's
+    /// scopes only admin ones count: a user scope in its hands means nothing.
     pub fn holds_any(&self, required: &[&str]) -> bool {
-        required.iter().any(|required| {
-            self.scopes.iter().any(|held| oauth_core::scope::satisfies(held, required))
-        })
+        let counts =
+            |held: &&String| self.kind != CallerKind::Service || held.starts_with("admin:");
+        let held = || self.scopes.iter().filter(counts);
+        required
+            .iter()
+            .any(|required| held().any(|held| oauth_core::scope::satisfies(held, required)))
     }
 }
 
