@@ -119,7 +119,7 @@ async fn brand_is_what_keeps_a_token_in_its_tenant() {
 #[tokio::test]
 async fn a_machine_chooses_among_its_brands() {
     let door = Door::open().await;
-    let mut grant = Grant::service("cli_partner", &["read:biomarkers"]);
+    let mut grant = Grant::service("cli_partner", &["admin:clinical"]);
     grant.brands = vec!["loop".into()];
     let token = door.identity.issue(grant);
     for (brand, status) in [("loop", 200), ("other", 403)] {
@@ -128,6 +128,18 @@ async fn a_machine_chooses_among_its_brands() {
         assert_eq!(door.send(request, "").await.status, status, "{brand}");
     }
     assert_eq!(door.clinical.last()["x-brand-id"], "loop");
+}
+
+#[tokio::test]
+async fn a_user_scope_in_a_machines_hands_means_nothing() {
+    let door = Door::open().await;
+    let mut grant = Grant::service("cli_partner", &["read:biomarkers"]);
+    grant.brands = vec!["loop".into()];
+    let token = door.identity.issue(grant);
+    let request = http::Request::get("/v1/biomarkers/bio_1").header("x-brand-id", "loop");
+    let request = request.header("authorization", format!("Bearer {token}"));
+    let answer = door.send(request, "").await;
+    assert_eq!((answer.status, answer.error().as_str()), (403, "insufficient_scope"));
 }
 
 #[tokio::test]

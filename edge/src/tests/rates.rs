@@ -24,7 +24,7 @@ async fn reads_and_writes_of_one_client_are_counted_apart() {
 async fn the_platforms_own_clients_are_not_counted() {
     let door = Door::open().await;
     for (client_id, limit) in [("cli_clinical", ""), ("cli_partner", "1000")] {
-        let token = door.identity.issue(Grant::service(client_id, &["read:biomarkers"]));
+        let token = door.identity.issue(Grant::service(client_id, &["admin:clinical"]));
         let request = Request::get("/v1/biomarkers/bio_1").header("x-brand-id", "loop");
         let request = request.header("authorization", format!("Bearer {token}"));
         let answer = door.send(request, "").await;
