@@ -92,8 +92,13 @@ impl Sources {
         Ok(Registry::load(&[&self.described])?)
     }
 
-    fn typed(&self) -> anyhow::Result<prost_types::FileDescriptorSet> {
-        Ok(prost_types::FileDescriptorSet::decode(&self.described[..])?)
+    /// The files of a package and those that define types of its fields, typed, for the generator
+    /// of code. What they import for their options alone would be written as well, and thrown away.
+    fn typed(&self, package: &str) -> anyhow::Result<prost_types::FileDescriptorSet> {
+        let mut set = prost_types::FileDescriptorSet::decode(&self.described[..])?;
+        let needed = [package, "google.protobuf", "loop.type.v1"];
+        set.file.retain(|it| needed.contains(&it.package()));
+        Ok(set)
     }
 }
 

@@ -64,7 +64,9 @@ impl Package {
         if self.folder != "type" {
             builder = builder.extern_path(".loop.type.v1", "::type_contract::v1");
         }
-        builder.skip_debug(masks::paths(registry, &self.name)).compile_fds(sources.typed()?)?;
+        builder
+            .skip_debug(masks::paths(registry, &self.name))
+            .compile_fds(sources.typed(&self.name)?)?;
         // prost writes the parts of a package that are Rust keywords as raw identifiers.
         let file = self.name.replace("loop.", "r#loop.").replace(".type.", ".r#type.");
         Ok(std::fs::read_to_string(folder.path().join(format!("{file}.rs")))?)
