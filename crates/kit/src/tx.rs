@@ -270,32 +270,20 @@ impl Tx<Clean> {
     }
 
     async fn write_entry(&mut self, entry: Entry) -> Result<()> {
-        sqlx::query(
+        let statement = sqlx::query(
             "INSERT INTO audit_log (brand_id, id, occurred_at, actor_type, actor_id,
                  actor_brand_id, event_type, entity_type, entity_id, request_id, trace_id, details)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(self.origin.brand.as_str())
-        .bind(entry.id)
-        .bind(self.now)
-        .bind(self.origin.actor_type)
-        .bind(&self.origin.actor_id)
-        .bind(&self.origin.actor_brand)
-        .bind(&self.origin.event_type)
-        .bind(entry.entity_type)
-        .bind(entry.entity_id)
-        .bind(&self.origin.correlation_id)
-        .bind(&self.origin.traceparent)
-        .bind(entry.details)
-        .execute(&mut *self.inner)
-        .await?;
+        );
+        let statement = entry.bind(statement, &self.origin, self.now);
+        statement.execute(&mut *self.inner).await?;
         Ok(())
     }
 
     /// One statement for all three: the aggregate's version is bumped, and so locked, before its
     /// outbox row draws a number. The relay's ordering rests on that.
     async fn write_entry_and_event(&mut self, entry: Entry, event: Outgoing) -> Result<()> {
-        sqlx::query(
+        let statement = sqlx::query(
             "WITH bumped AS (
                  INSERT INTO aggregates (brand_id, aggregate, key, version)
                  VALUES ($1, $13, $14, 1)
@@ -310,27 +298,17 @@ impl Tx<Clean> {
              INSERT INTO audit_log (brand_id, id, occurred_at, actor_type, actor_id,
                  actor_brand_id, event_type, entity_type, entity_id, request_id, trace_id, details)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(self.origin.brand.as_str())
-        .bind(entry.id)
-        .bind(self.now)
-        .bind(self.origin.actor_type)
-        .bind(&self.origin.actor_id)
-        .bind(&self.origin.actor_brand)
-        .bind(&self.origin.event_type)
-        .bind(entry.entity_type)
-        .bind(entry.entity_id)
-        .bind(&self.origin.correlation_id)
-        .bind(&self.origin.traceparent)
-        .bind(entry.details)
-        .bind(event.kind.aggregate)
-        .bind(event.key)
-        .bind(Uuid::now_v7())
-        .bind(event.kind.name)
-        .bind(&self.origin.causation_id)
-        .bind(event.payload)
-        .execute(&mut *self.inner)
-        .await?;
+        );
+        entry
+            .bind(statement, &self.origin, self.now)
+            .bind(event.kind.aggregate)
+            .bind(event.key)
+            .bind(Uuid::now_v7())
+            .bind(event.kind.name)
+            .bind(&self.origin.causation_id)
+            .bind(event.payload)
+            .execute(&mut *self.inner)
+            .await?;
         Ok(())
     }
 }
@@ -340,6 +318,27 @@ struct Entry {
     entity_type: &'static str,
     entity_id: String,
     details: serde_json::Value,
+}
+
+type Statement<'q> = sqlx::query::Query<'q, Postgres, sqlx::postgres::PgArguments>;
+
+impl Entry {
+    /// Parameters 1 to 12 of both statements.
+    fn bind<'q>(self, statement: Statement<'q>, origin: &'q Origin, now: Time) -> Statement<'q> {
+        statement
+            .bind(origin.brand.as_str())
+            .bind(self.id)
+            .bind(now)
+            .bind(origin.actor_type)
+            .bind(&origin.actor_id)
+            .bind(&origin.actor_brand)
+            .bind(&origin.event_type)
+            .bind(self.entity_type)
+            .bind(self.entity_id)
+            .bind(&origin.correlation_id)
+            .bind(&origin.traceparent)
+            .bind(self.details)
+    }
 }
 
 impl<R> Tx<Recorded<R>> {
