@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 
 use crate::field_path::FieldPath;
 use crate::message::Message;
-use crate::plan::{MessageId, Plans};
+use crate::plan::{Kind, MessageId, Plans};
 use crate::router::Verbs;
 use crate::template::{Template, TemplateError};
 use crate::text::has_text_form;
@@ -33,6 +33,10 @@ pub struct MethodPlan {
     output: MessageId,
     server_streaming: bool,
     client_streaming: bool,
+    answers_empty: bool,
+    /// Of any of its bindings.
+    takes_http_body: bool,
+    answers_http_body: bool,
     options: HttpOptions,
 }
 
@@ -51,8 +55,11 @@ pub(crate) struct Binding {
     pub(crate) method: usize,
     pub(crate) template: String,
     pub(crate) body: Body,
+    /// Whether the body is the bytes of a `google.api.HttpBody`.
+    pub(crate) takes_http_body: bool,
     /// Index of the field that is the response body.
     pub(crate) response_body: Option<usize>,
+    pub(crate) answers_http_body: bool,
     /// The fields of the template's variables, in its order.
     pub(crate) variables: Vec<FieldPath>,
 }
@@ -97,6 +104,17 @@ impl MethodPlan {
         self.client_streaming
     }
 
+    /// Whether the request body of some binding is raw: the bytes of a `google.api.HttpBody`.
+    pub fn takes_http_body(&self) -> bool {
+        self.takes_http_body
+    }
+
+    /// Whether the response body of some binding is raw: the bytes of a `google.api.HttpBody`,
+    /// in a stream those of one message after the other.
+    pub fn answers_http_body(&self) -> bool {
+        self.answers_http_body
+    }
+
     /// The status of a success: as declared, or 204 for an empty answer, or 200.
     pub fn success_status(&self) -> StatusCode {
         match self.options.success_status {
@@ -108,7 +126,13 @@ impl MethodPlan {
 
     /// Whether the answer is `google.protobuf.Empty`, which has no body over HTTP.
     pub fn answers_empty(&self) -> bool {
-        self.output().full_name() == "google.protobuf.Empty"
+        self.answers_empty
+    }
+
+    /// Notes what a binding of this method can do.
+    pub(crate) fn add(&mut self, binding: &Binding) {
+        self.takes_http_body |= binding.takes_http_body;
+        self.answers_http_body |= binding.answers_http_body;
     }
 
     pub(crate) fn compile(
@@ -124,6 +148,9 @@ impl MethodPlan {
             output: plans.message_ids[method.output().full_name()],
             server_streaming: method.is_server_streaming(),
             client_streaming: method.is_client_streaming(),
+            answers_empty: method.output().full_name() == "google.protobuf.Empty",
+            takes_http_body: false,
+            answers_http_body: false,
             options: http_options(pool, method)?,
         })
     }
@@ -204,11 +231,23 @@ pub(crate) fn compile(
             wrong(format!("{{{}}} is no field with a text form", variable.field_path))
         })
     });
+    let variables = variables.collect::<Result<Vec<_>, _>>()?;
+    let body = body(method, rule).map_err(&wrong)?;
+    let response_body = response_body(method, rule).map_err(&wrong)?;
     let binding = Binding {
         method: index,
-        body: body(method, rule).map_err(&wrong)?,
-        response_body: response_body(method, rule).map_err(&wrong)?,
-        variables: variables.collect::<Result<_, _>>()?,
+        takes_http_body: match body {
+            Body::None => false,
+            Body::Whole => is_http_body(&method.plans, method.input),
+            Body::Field(index) => holds_http_body(&method.plans, method.input, index),
+        },
+        body,
+        answers_http_body: match response_body {
+            None => is_http_body(&method.plans, method.output),
+            Some(index) => holds_http_body(&method.plans, method.output, index),
+        },
+        response_body,
+        variables,
         template: text,
     };
     Ok((verbs, template, binding))
@@ -268,4 +307,13 @@ fn response_body(method: &MethodPlan, rule: &DynamicMessage) -> Result<Option<us
 fn top_level(plans: &Plans, id: MessageId, name: &str, option: &str) -> Result<usize, String> {
     let index = plans.message(id).index_of_name(name);
     index.ok_or_else(|| format!("{option} {name:?} is no field of {}", plans.message(id).full_name))
+}
+
+fn is_http_body(plans: &Plans, id: MessageId) -> bool {
+    &*plans.message(id).full_name == "google.api.HttpBody"
+}
+
+fn holds_http_body(plans: &Plans, id: MessageId, index: usize) -> bool {
+    let field = &plans.message(id).fields[index];
+    !field.is_repeated() && matches!(field.kind, Kind::Message(id) if is_http_body(plans, id))
 }

@@ -13,6 +13,9 @@ pub enum RequestError {
     /// The body is of a type that the method does not read.
     #[error("the body must be {expected}")]
     UnsupportedMediaType { expected: &'static str },
+    /// One document of a stream is too large.
+    #[error("a document must have at most {limit} bytes")]
+    DocumentTooLarge { limit: usize },
 }
 
 /// Boxed, because results on the fast path should be small.

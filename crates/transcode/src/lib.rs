@@ -7,6 +7,7 @@
 
 mod binding;
 mod compile;
+mod documents;
 mod error;
 mod fault;
 mod field_path;
@@ -40,12 +41,13 @@ use http::Method;
 use prost_reflect::DescriptorPool;
 
 pub use binding::{BuildError, MethodPlan};
+pub use documents::Documents;
 pub use error::{ErrorFormat, ErrorResponse};
 pub use fault::RequestError;
 pub use json_to_wire::Unknown;
 pub use message::Message;
 pub use plan::{Phi, Style};
-pub use response::Response;
+pub use response::{Chunk, Response};
 pub use safe_view::{SAFE_VIEW_LIMIT, SafeView};
 pub use status::{Code, Status};
 pub use template::{Segment, Template, TemplateError, Variable};
@@ -106,7 +108,7 @@ impl Api {
 
     fn add(
         &mut self,
-        method: MethodPlan,
+        mut method: MethodPlan,
         rules: &[prost_reflect::DynamicMessage],
     ) -> Result<(), BuildError> {
         let index = self.methods.len();
@@ -122,6 +124,7 @@ impl Api {
                     template: binding.template,
                 });
             }
+            method.add(&binding);
             self.bindings.push(binding);
         }
         self.by_grpc_path.insert(method.grpc_path().to_owned(), index);
@@ -172,7 +175,20 @@ impl<'a> Match<'a> {
         &self.binding.template
     }
 
+    /// Whether the request body is raw: the bytes of a `google.api.HttpBody`.
+    pub fn takes_http_body(&self) -> bool {
+        self.binding.takes_http_body
+    }
+
+    /// Whether the response body is raw: the bytes of a `google.api.HttpBody`.
+    pub fn answers_http_body(&self) -> bool {
+        self.binding.answers_http_body
+    }
+
     /// The wire bytes of the request message. The query comes without its question mark.
+    ///
+    /// Where the client streams, these are the bytes of the first message, with its document for
+    /// the body; [`Match::later_request`] has those of the others.
     pub fn request(
         &self,
         query: Option<&str>,
@@ -184,8 +200,40 @@ impl<'a> Match<'a> {
         self.binding.request(self.method(), parts)
     }
 
+    /// The wire bytes of a message that is not the first one of its stream.
+    ///
+    /// It has what its document says: path and query are part of the first message only.
+    /// `google.api.http` leaves this open; Envoy does the same, grpc-gateway passes over path and
+    /// query of a client's stream altogether.
+    pub fn later_request(
+        &self,
+        content_type: Option<&str>,
+        document: &[u8],
+        style: Style,
+    ) -> Result<Vec<u8>, RequestError> {
+        let parts = Parts { values: &[], query: None, content_type, body: document, style };
+        self.binding.later_request(self.method(), parts)
+    }
+
     /// The HTTP response for the wire bytes of the answer.
     pub fn response(&self, wire: &[u8], style: Style) -> Result<Response, ResponseError> {
         self.binding.response(self.method(), wire, style)
+    }
+
+    /// Appends the JSON of one message of a streamed answer, or of its `response_body`. There is
+    /// no line break in it. On an error nothing is appended.
+    pub fn element(
+        &self,
+        wire: &[u8],
+        style: Style,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ResponseError> {
+        self.binding.element(self.method(), wire, style, out)
+    }
+
+    /// What one message gives to a raw response body, without a copy. None where the body is not
+    /// raw ([`Match::answers_http_body`]).
+    pub fn chunk<'w>(&self, wire: &'w [u8]) -> Result<Option<Chunk<'w>>, ResponseError> {
+        self.binding.chunk(self.method(), wire)
     }
 }

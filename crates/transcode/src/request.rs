@@ -9,7 +9,7 @@ use crate::field_path::FieldPath;
 use crate::json_to_wire::{Unknown, put_field, put_message};
 use crate::message::utf8;
 use crate::parameters::Parameters;
-use crate::plan::{MessageId, Plans, Shape, Style};
+use crate::plan::{Plans, Shape, Style};
 use crate::text::put_text;
 use crate::wire::{LENGTH, close_length, open_length, put_bytes, put_tag};
 
@@ -28,7 +28,7 @@ pub(crate) struct Parts<'a> {
 }
 
 impl Binding {
-    /// The wire bytes of the request message.
+    /// The wire bytes of the request message, or of the first one of a stream.
     pub(crate) fn request(
         &self,
         method: &MethodPlan,
@@ -36,6 +36,17 @@ impl Binding {
     ) -> std::result::Result<Vec<u8>, RequestError> {
         let mut out = Vec::with_capacity(parts.body.len() + 64);
         self.put(&mut out, method, parts).map_err(|fault| *fault)?;
+        Ok(out)
+    }
+
+    /// The wire bytes of a later message of a stream: what its document says and no more.
+    pub(crate) fn later_request(
+        &self,
+        method: &MethodPlan,
+        parts: Parts<'_>,
+    ) -> std::result::Result<Vec<u8>, RequestError> {
+        let mut out = Vec::with_capacity(parts.body.len() + 8);
+        self.put_body(&mut out, method, parts).map_err(|fault| *fault)?;
         Ok(out)
     }
 
@@ -92,7 +103,7 @@ impl Binding {
                 let form = self.parameters(method, parts.style, Unknown::Ignore);
                 form.put(out, utf8(parts.body)?)
             }
-            Body::Whole if is_http_body(plans, input) => {
+            Body::Whole if self.takes_http_body => {
                 put_http_body(out, parts);
                 Ok(())
             }
@@ -102,8 +113,7 @@ impl Binding {
             }
             Body::Field(index) => {
                 let field = &plans.message(input).fields[index];
-                let raw = field.kind.message().filter(|_| !field.is_repeated());
-                if raw.is_some_and(|id| is_http_body(plans, id)) {
+                if self.takes_http_body {
                     put_tag(out, field.number, LENGTH);
                     let start = open_length(out);
                     put_http_body(out, parts);
@@ -150,10 +160,6 @@ fn refuse_all(query: &str) -> Result<()> {
 /// A binding without a body takes none, but clients that always send `{}` are let in.
 fn refuse_body(body: &[u8]) -> Result<()> {
     if body.trim_ascii() == b"{}" { Ok(()) } else { Err(broken("the request has no body")) }
-}
-
-fn is_http_body(plans: &Plans, id: MessageId) -> bool {
-    &*plans.message(id).full_name == "google.api.HttpBody"
 }
 
 /// The fields of `google.api.HttpBody`: any type and its bytes as they are.

@@ -1,12 +1,11 @@
-//! A response message to an HTTP response.
+//! A response message to an HTTP response, or to a piece of one.
 
 use http::StatusCode;
 
 use crate::binding::{Binding, MethodPlan};
-use crate::message::Message;
 use crate::plan::Style;
-use crate::wire::last;
-use crate::wire_to_json::{ResponseError, write_field};
+use crate::wire::{LENGTH, Reader, WireError, payloads};
+use crate::wire_to_json::{ResponseError, utf8, write_field, write_message};
 
 /// A success.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +16,15 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// What a message gives to a body that is no JSON (`google.api.HttpBody`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chunk<'w> {
+    /// None where the message names no type. In a stream the first one counts.
+    pub content_type: Option<&'w str>,
+    /// A part of the message's own bytes: nothing is copied.
+    pub data: &'w [u8],
+}
+
 impl Binding {
     pub(crate) fn response(
         &self,
@@ -25,49 +33,71 @@ impl Binding {
         style: Style,
     ) -> Result<Response, ResponseError> {
         let status = method.success_status();
-        let output = method.output();
         if method.answers_empty() {
             return Ok(Response { status, content_type: None, body: Vec::new() });
         }
-        let Some(index) = self.response_body else {
-            return Ok(match http_body(output, wire)? {
-                Some((content_type, body)) => {
-                    Response { status, content_type: Some(content_type), body }
-                }
-                None => json(status, output.to_json(wire, style)?),
-            });
-        };
-        let field = &output.plans.message(output.id).fields[index];
-        let inner = field.kind.message().filter(|_| !field.is_repeated());
-        if let Some(id) = inner
-            && let payload = last(wire, field.number)?
-            && let Some((content_type, body)) =
-                http_body(Message { plans: output.plans, id }, payload)?
-        {
-            return Ok(Response { status, content_type: Some(content_type), body });
+        if let Some(Chunk { content_type, data }) = self.chunk(method, wire)? {
+            let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
+            return Ok(Response { status, content_type: Some(content_type), body: data.to_vec() });
         }
         let mut body = Vec::with_capacity(wire.len() * 2);
-        write_field(&mut body, output.plans, field, wire, style)?;
-        Ok(json(status, body))
+        self.element(method, wire, style, &mut body)?;
+        Ok(Response { status, content_type: Some("application/json".to_owned()), body })
+    }
+
+    pub(crate) fn element(
+        &self,
+        method: &MethodPlan,
+        wire: &[u8],
+        style: Style,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ResponseError> {
+        let (plans, id) = (&*method.plans, method.output().id);
+        let start = out.len();
+        let written = match self.response_body {
+            None => write_message(out, plans, id, wire, style),
+            Some(index) => write_field(out, plans, &plans.message(id).fields[index], wire, style),
+        };
+        written.inspect_err(|_| out.truncate(start))
+    }
+
+    pub(crate) fn chunk<'w>(
+        &self,
+        method: &MethodPlan,
+        wire: &'w [u8],
+    ) -> Result<Option<Chunk<'w>>, ResponseError> {
+        if !self.answers_http_body {
+            return Ok(None);
+        }
+        let mut chunk = Chunk { content_type: None, data: &[] };
+        match self.response_body {
+            None => chunk.merge(wire)?,
+            Some(index) => {
+                let output = method.plans.message(method.output().id);
+                for part in payloads(wire, output.fields[index].number) {
+                    chunk.merge(part?)?;
+                }
+            }
+        }
+        Ok(Some(chunk))
     }
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    Response { status, content_type: Some("application/json".to_owned()), body }
-}
-
-/// The type and bytes of a `google.api.HttpBody`, if the message is one.
-fn http_body(
-    message: Message<'_>,
-    wire: &[u8],
-) -> Result<Option<(String, Vec<u8>)>, ResponseError> {
-    if message.full_name() != "google.api.HttpBody" {
-        return Ok(None);
+impl<'w> Chunk<'w> {
+    /// Takes over what a `google.api.HttpBody` sets; its extensions have no place in HTTP.
+    fn merge(&mut self, wire: &'w [u8]) -> Result<(), WireError> {
+        let mut reader = Reader::new(wire);
+        while !reader.is_empty() {
+            let (number, wire_type) = reader.tag()?;
+            let payload = reader.payload(number, wire_type)?;
+            match (number, wire_type) {
+                (1, LENGTH) => {
+                    self.content_type = Some(utf8(payload)?).filter(|text| !text.is_empty());
+                }
+                (2, LENGTH) => self.data = payload,
+                _ => {}
+            }
+        }
+        Ok(())
     }
-    let content_type = String::from_utf8_lossy(last(wire, 1)?).into_owned();
-    let content_type = match content_type.is_empty() {
-        true => "application/octet-stream".to_owned(),
-        false => content_type,
-    };
-    Ok(Some((content_type, last(wire, 2)?.to_vec())))
 }

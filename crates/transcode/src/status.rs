@@ -188,6 +188,12 @@ impl From<&RequestError> for Status {
                     &metadata,
                 )
             }
+            RequestError::DocumentTooLarge { .. } => {
+                let metadata = [("http_status", "413"), ("error", "body_too_large")];
+                Status::new(Code::InvalidArgument, message)
+                    .with_info("BODY_TOO_LARGE", DOMAIN, &metadata)
+                    .with_violation("body", "must have smaller documents", "BODY_TOO_LARGE")
+            }
         }
     }
 }

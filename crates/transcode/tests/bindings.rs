@@ -5,15 +5,8 @@
 mod support;
 
 use http::Method;
-use support::{api, every};
-use transcode::{Api, BuildError, Match, RequestError, Route, Style, Unknown};
-
-fn found(method: Method, path: &str) -> Match<'static> {
-    match api().route(&method, path) {
-        Route::Found(found) => found,
-        other => panic!("{method} {path}: {other:?}"),
-    }
-}
+use support::{api, every, found};
+use transcode::{Api, BuildError, RequestError, Route, Style, Unknown};
 
 /// The request message as canonical JSON, or the error.
 fn request(method: Method, target: &str, body: &str) -> String {

@@ -2,8 +2,9 @@
 
 use std::sync::OnceLock;
 
+use http::Method;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
-use transcode::{Api, Message};
+use transcode::{Api, Match, Message, Route};
 
 pub fn pool() -> &'static DescriptorPool {
     static POOL: OnceLock<DescriptorPool> = OnceLock::new();
@@ -12,7 +13,9 @@ pub fn pool() -> &'static DescriptorPool {
         let includes = [format!("{folder}/tests/protos"), format!("{folder}/../../proto")];
         let mut compiler = protox::Compiler::new(includes).unwrap();
         compiler.include_imports(true);
-        compiler.open_files(["every_kind.proto", "google/rpc/error_details.proto"]).unwrap();
+        compiler
+            .open_files(["every_kind.proto", "library.proto", "google/rpc/error_details.proto"])
+            .unwrap();
         compiler.descriptor_pool()
     })
 }
@@ -23,6 +26,7 @@ pub fn api() -> &'static Api {
 }
 
 /// The message that has a field of every kind.
+#[allow(dead_code, reason = "not every test file needs it")]
 pub fn every() -> Message<'static> {
     api().message("test.Every").unwrap()
 }
@@ -30,4 +34,12 @@ pub fn every() -> Message<'static> {
 #[allow(dead_code, reason = "not every test file needs it")]
 pub fn descriptor() -> MessageDescriptor {
     pool().get_message_by_name("test.Every").unwrap()
+}
+
+#[allow(dead_code, reason = "not every test file needs it")]
+pub fn found(method: Method, path: &str) -> Match<'static> {
+    match api().route(&method, path) {
+        Route::Found(found) => found,
+        other => panic!("{method} {path}: {other:?}"),
+    }
 }
