@@ -1,4 +1,14 @@
-//! The innermost: a request becomes a gRPC call to the method's service, its answer JSON.
+//! The innermost: a request becomes a gRPC call to the method's service, its answer what the
+//! caller's protocol makes of it.
+
+mod connect;
+mod events;
+mod pass;
+mod rest;
+mod socket;
+mod uplink;
+mod upload;
+mod web;
 
 use std::sync::Arc;
 
@@ -9,15 +19,16 @@ use kit::{
     BRAND_ID, Error, IDEMPOTENCY_KEY, TRACEPARENT,
     layers::{Receipt, SafeView},
 };
-use tonic::{Status, body::Body};
+use tokio::time::Instant;
+use tonic::{Code, Status, body::Body};
 use tower::ServiceExt as _;
-use transcode::{Match, Style};
 
 use crate::{
     Parts, grpc,
-    layers::{Deadline, body_too_large},
+    layers::{Allowance, body_too_large, coding::Coding},
     page,
-    record::Record,
+    protocol::Protocol,
+    record::{Called, Record},
 };
 
 /// What of a request's headers a service sees. Everything else stays outside.
@@ -28,27 +39,108 @@ const PASSED_BACK: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
+pub(crate) use connect::failure as connect_failure;
+pub(crate) use socket::bearer;
+#[cfg(test)]
+pub(crate) use web::decode as decode_web_text;
+pub(crate) use web::failure as web_failure;
+
+/// A request that has been let in, and what it stands on.
+pub(crate) struct Ongoing {
+    parts: Arc<Parts>,
+    record: Arc<Record>,
+    head: request::Parts,
+}
+
 pub(crate) async fn call(
     parts: Arc<Parts>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Status> {
     let record = Record::of(request.extensions());
-    let (Some(route), Some(_)) = (record.route(), request.extensions().get::<SafeView>()) else {
+    if record.called().is_none() || request.extensions().get::<SafeView>().is_none() {
         return Err(Error::internal(anyhow::anyhow!("a request came around checkpoint 4")).into());
-    };
+    }
     let (head, body) = request.into_parts();
-    let body = read(body, parts.config.limits.body).await?;
-    let message = message(route, &head, &body)?;
-    let name = record.method().map(|it| it.service).unwrap_or_default();
-    let call = outgoing(&parts, &record, &head, route.method().grpc_path(), &message);
-    let answer = grpc::Answer::read(reach(&parts, name, call).await?).await?;
-    respond(route, &answer)
+    let ongoing = Ongoing { parts, record, head };
+    match ongoing.called().protocol {
+        Protocol::Rest(_) => rest::call(ongoing, body).await,
+        Protocol::Socket { .. } => socket::call(ongoing).await,
+        Protocol::Grpc => pass::call(ongoing, body).await,
+        Protocol::GrpcWeb { text } => web::call(ongoing, body, text).await,
+        Protocol::Connect(how) => connect::call(ongoing, body, how).await,
+    }
 }
 
-/// Reads a body of at most `most` bytes to its end.
-pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, Error> {
+impl Ongoing {
+    fn called(&self) -> &Called {
+        self.record.called().expect("only calls of methods come here")
+    }
+
+    /// Reads the caller's body to its end.
+    async fn read(&self, body: Body) -> Result<Bytes, Error> {
+        read(&self.head.headers, body, self.parts.config.limits.body).await
+    }
+
+    /// Sends one message to the method's service.
+    async fn send(&self, message: &[u8]) -> Result<Response<Body>, Status> {
+        self.send_body(Body::new(Full::new(grpc::frame(message)))).await
+    }
+
+    /// Sends framed messages to the method's service.
+    async fn send_body(&self, body: Body) -> Result<Response<Body>, Status> {
+        let request = self.outgoing(body);
+        Ok(reach(&self.parts, self.called().method.service, request).await?)
+    }
+
+    /// The same, to be awaited by somebody else.
+    fn sending(&self, body: Body) -> impl Future<Output = Result<Response<Body>, Status>> + use<> {
+        let (request, parts) = (self.outgoing(body), self.parts.clone());
+        let service = self.called().method.service;
+        async move { Ok(reach(&parts, service, request).await?) }
+    }
+
+    fn outgoing(&self, body: Body) -> Request<Body> {
+        let mut call = Request::new(body);
+        *call.method_mut() = http::Method::POST;
+        *call.uri_mut() = Uri::from_static(self.called().method.path);
+        let headers = call.headers_mut();
+        page::forwarded(headers, &self.parts, &self.record, &self.head);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        for name in PASSED_ON {
+            headers.extend(self.head.headers.get(&name).map(|it| (name, it.clone())));
+        }
+        put(headers, TIMEOUT, &grpc_timeout(self.deadline()));
+        call
+    }
+
+    /// When the call must have ended.
+    fn deadline(&self) -> Instant {
+        let limits = &self.parts.config.limits;
+        let limit = if self.called().streams() { limits.stream } else { limits.timeout };
+        let allowance = self.head.extensions.get::<Allowance>();
+        allowance.expect("the limits give every request an allowance").until(limit).into()
+    }
+}
+
+/// What of the service's headers goes to the caller; the receipt is for checkpoint 5 alone, and
+/// extensions stay inside.
+fn pass_back<B>(told: &HeaderMap, response: &mut Response<B>) {
+    if let Some(replayed) = told.get(PASSED_BACK) {
+        response.headers_mut().insert(PASSED_BACK, replayed.clone());
+    }
+    if let Some(receipt) = told.get(kit::RECEIPT).and_then(|it| it.to_str().ok()) {
+        response.extensions_mut().insert(Receipt::Shown(receipt.to_owned()));
+    }
+}
+
+/// Reads a body of at most `most` bytes, coded and restored, to its end.
+pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Error> {
     match Limited::new(body, most).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
+        Ok(body) => match Coding::of(headers)? {
+            Some(coding) => coding.decode(&body.to_bytes(), most),
+            None => Ok(body.to_bytes()),
+        },
         Err(cause) if cause.is::<LengthLimitError>() => Err(body_too_large(most)),
         Err(_) => Err(Error::invalid("BODY_INCOMPLETE", "body", "must be sent whole")),
     }
@@ -67,35 +159,20 @@ pub(crate) async fn reach(
     })
 }
 
-fn message(route: &Match<'_>, head: &request::Parts, body: &[u8]) -> Result<Vec<u8>, Status> {
-    let content_type = head.headers.get(header::CONTENT_TYPE);
-    let content_type = content_type.map(|it| it.to_str().unwrap_or_default());
-    route
-        .request(head.uri.query(), content_type, body, Style::Rest)
-        .map_err(|error| grpc::status(&(&error).into()))
+/// The time that is left, as `grpc-timeout` says it: at most eight digits and a unit.
+fn grpc_timeout(deadline: Instant) -> String {
+    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+    format!("{}m", left.clamp(1, 99_999_999))
 }
 
-fn outgoing(
-    parts: &Parts,
-    record: &Record,
-    head: &request::Parts,
-    path: &str,
-    message: &[u8],
-) -> Request<Body> {
-    let mut call = Request::new(Body::new(Full::new(grpc::frame(message))));
-    *call.method_mut() = http::Method::POST;
-    *call.uri_mut() = Uri::try_from(path).expect("a gRPC path is a path");
-    let headers = call.headers_mut();
-    page::forwarded(headers, parts, record, head);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(header::TE, HeaderValue::from_static("trailers"));
-    for name in PASSED_ON {
-        headers.extend(head.headers.get(&name).map(|it| (name, it.clone())));
-    }
-    if let Some(deadline) = head.extensions.get::<Deadline>() {
-        put(headers, TIMEOUT, &deadline.grpc_timeout());
-    }
-    call
+/// A stream that has lasted too long.
+fn too_late() -> Status {
+    Error::new(Code::DeadlineExceeded, "DEADLINE", "took longer than it may").into()
+}
+
+/// A stream that would outlast this process.
+fn shutting_down() -> Status {
+    Error::unavailable("SHUTTING_DOWN", "this gateway ends; connect again").into()
 }
 
 /// Sets a header, if the text can be one.
@@ -105,22 +182,15 @@ pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     }
 }
 
-fn respond(route: &Match<'_>, answer: &grpc::Answer) -> Result<Response<Body>, Status> {
-    let worded = route.response(&answer.message, Style::Rest).map_err(|error| {
-        tracing::error!(method = route.method().grpc_path(), cause = %error, "no JSON");
-        grpc::status(&(&error).into())
-    })?;
-    let mut response = Response::new(Body::new(Full::from(worded.body)));
-    *response.status_mut() = worded.status;
-    if let Some(content_type) = worded.content_type {
-        put(response.headers_mut(), header::CONTENT_TYPE, &content_type);
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_deadline_always_leaves_a_millisecond() {
+        assert_eq!(grpc_timeout(Instant::now()), "1m");
+        assert_eq!(grpc_timeout(Instant::now() + Duration::from_secs(1 << 30)), "99999999m");
     }
-    if let Some(replayed) = answer.headers.get(PASSED_BACK) {
-        response.headers_mut().insert(PASSED_BACK, replayed.clone());
-    }
-    // For checkpoint 5; extensions stay inside.
-    if let Some(receipt) = answer.headers.get(kit::RECEIPT).and_then(|it| it.to_str().ok()) {
-        response.extensions_mut().insert(Receipt(receipt.to_owned()));
-    }
-    Ok(response)
 }

@@ -2,12 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use transcode::Style;
+
 /// How the gateway is reached, what it bears and what it passes through.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The base URL that people and apps reach the platform by, without a slash at its end.
     pub public_url: Arc<str>,
     pub limits: Limits,
+    /// How the JSON of requests and answers is spelled.
+    pub style: Style,
     /// The HTML pages: exact path to the name of the service that renders it.
     pub pages: BTreeMap<&'static str, &'static str>,
 }
@@ -21,10 +25,14 @@ pub struct Limits {
     pub head: usize,
     /// The longest time from a request's head to its answer.
     pub timeout: Duration,
+    /// The longest time that a stream may last.
+    pub stream: Duration,
     /// The longest time from a connection to the end of its first request's head.
     pub head_timeout: Duration,
     /// Requests that may be under way at once; more are refused.
     pub in_flight: usize,
+    /// Streams that may be under way at once, on top of requests; more are refused.
+    pub streams: usize,
     /// Connections that may be open at once; more wait to be accepted.
     pub connections: usize,
 }
@@ -35,8 +43,10 @@ impl Default for Limits {
             body: 4 << 20,
             head: 16 << 10,
             timeout: Duration::from_secs(30),
+            stream: Duration::from_secs(3600),
             head_timeout: Duration::from_secs(10),
             in_flight: 512,
+            streams: 2048,
             connections: 10_000,
         }
     }
@@ -45,7 +55,12 @@ impl Default for Limits {
 impl Config {
     /// A gateway at `public_url` with the default limits and no pages.
     pub fn new(public_url: impl Into<Arc<str>>) -> Self {
-        Self { public_url: public_url.into(), limits: Limits::default(), pages: BTreeMap::new() }
+        Self {
+            public_url: public_url.into(),
+            limits: Limits::default(),
+            style: Style::Rest,
+            pages: BTreeMap::new(),
+        }
     }
 
     /// The scheme that callers use; TLS may end before this process.

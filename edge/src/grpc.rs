@@ -1,17 +1,17 @@
-//! One unary gRPC call as HTTP/2 carries it: a length-prefixed message and a status.
+//! gRPC as HTTP/2 carries it: length-prefixed messages, and a status in headers or trailers.
 
 use base64::{Engine as _, alphabet, engine, engine::DecodePaddingMode};
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, Response};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use kit::Error;
 use tonic::{Code, Status, body::Body};
 
-/// The largest answer of a service, in bytes.
-const LARGEST_ANSWER: usize = 16 << 20;
+/// The largest message of a service, in bytes.
+const LARGEST_MESSAGE: usize = 16 << 20;
 
 /// The bytes before a message: whether it is compressed, and its length.
-const PREFIX: usize = 5;
+pub(crate) const PREFIX: usize = 5;
 
 const DETAILS: &str = "grpc-status-details-bin";
 
@@ -30,8 +30,29 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Reads a response to its end. Fails with what the service failed with.
+    /// Reads a response of one message to its end. Fails with what the service failed with.
     pub(crate) async fn read(response: Response<Body>) -> Result<Self, Status> {
+        let mut messages = Messages::open(response)?;
+        let first = messages.next().await?;
+        // The status stands after the message, so a failure may follow it.
+        let (Some(message), None) = (first, messages.next().await?) else {
+            return Err(foreign("no one message".into()));
+        };
+        Ok(Self { headers: messages.headers, message })
+    }
+}
+
+/// The messages of a response, in the order that the service sends them.
+#[derive(Debug)]
+pub(crate) struct Messages {
+    pub(crate) headers: HeaderMap,
+    body: Body,
+    deframer: Deframer,
+}
+
+impl Messages {
+    /// Begins to read a response. Fails with what the service failed with before any message.
+    pub(crate) fn open(response: Response<Body>) -> Result<Self, Status> {
         let (head, body) = response.into_parts();
         if !head.status.is_success() {
             return Err(foreign(format!("HTTP status {}", head.status.as_u16())));
@@ -39,33 +60,124 @@ impl Answer {
         if let Some(failure) = failure(&head.headers) {
             return Err(failure);
         }
-        let body = Limited::new(body, LARGEST_ANSWER).collect().await.map_err(broken_off)?;
-        let trailers = body.trailers().unwrap_or(&head.headers);
-        if let Some(failure) = failure(trailers) {
+        let deframer = Deframer::new(LARGEST_MESSAGE);
+        Ok(Self { headers: head.headers, body, deframer })
+    }
+
+    /// The wire bytes of the next message; none when the service has said that all is well.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        loop {
+            if let Some(frame) = self.deframer.next().map_err(|_| too_large())? {
+                return match frame.flags {
+                    0 => Ok(Some(frame.message)),
+                    _ => Err(foreign("a compressed message that nobody asked for".into())),
+                };
+            }
+            match self.body.frame().await {
+                Some(frame) => match frame.map_err(broken_off)?.into_data() {
+                    Ok(data) => self.deframer.feed(data),
+                    Err(trailers) => {
+                        let trailers = trailers.into_trailers();
+                        return self.end(&trailers.unwrap_or_default());
+                    }
+                },
+                None => return self.end(&HeaderMap::new()),
+            }
+        }
+    }
+
+    fn end(&self, trailers: &HeaderMap) -> Result<Option<Bytes>, Status> {
+        // A response without trailers may have told its status at the start.
+        let told = if trailers.contains_key("grpc-status") { trailers } else { &self.headers };
+        if let Some(failure) = failure(told) {
             return Err(failure);
         }
-        if !trailers.contains_key("grpc-status") {
+        if !told.contains_key("grpc-status") {
             return Err(foreign("no grpc-status".to_owned()));
         }
-        let message = unframe(body.to_bytes()).ok_or_else(|| foreign("no one message".into()))?;
-        Ok(Self { headers: head.headers, message })
+        if !self.deframer.is_empty() {
+            return Err(foreign("a message is cut off".to_owned()));
+        }
+        Ok(None)
+    }
+}
+
+/// Finds the messages in a stream of bytes, without copying those that come in one piece.
+#[derive(Debug)]
+pub(crate) struct Deframer {
+    /// What came and is not yet a message. Grows no further than one message.
+    buffer: BytesMut,
+    /// The last piece, as it came.
+    piece: Bytes,
+    largest: usize,
+}
+
+/// A message and what its sender said of it: bit 0, it is compressed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    pub(crate) flags: u8,
+    pub(crate) message: Bytes,
+}
+
+/// A message is longer than anybody may send.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooLarge;
+
+impl Deframer {
+    /// Takes messages of at most `largest` bytes.
+    pub(crate) fn new(largest: usize) -> Self {
+        Self { buffer: BytesMut::new(), piece: Bytes::new(), largest }
+    }
+
+    /// Takes what came. Every message of an earlier piece has been taken out before.
+    pub(crate) fn feed(&mut self, piece: Bytes) {
+        if self.buffer.is_empty() && self.piece.is_empty() {
+            self.piece = piece;
+        } else {
+            self.buffer.extend_from_slice(&std::mem::take(&mut self.piece));
+            self.buffer.extend_from_slice(&piece);
+        }
+    }
+
+    /// The next message, if it is here as a whole.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame>, TooLarge> {
+        let bytes = if self.buffer.is_empty() { &self.piece[..] } else { &self.buffer[..] };
+        let Some(prefix) = bytes.first_chunk::<PREFIX>() else { return Ok(None) };
+        let [flags, length @ ..] = *prefix;
+        let length = u32::from_be_bytes(length) as usize;
+        if self.largest < length {
+            return Err(TooLarge);
+        }
+        if bytes.len() < PREFIX + length {
+            return Ok(None);
+        }
+        let message = if self.buffer.is_empty() {
+            self.piece.advance(PREFIX);
+            self.piece.split_to(length)
+        } else {
+            self.buffer.advance(PREFIX);
+            self.buffer.split_to(length).freeze()
+        };
+        Ok(Some(Frame { flags, message }))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.is_empty() && self.piece.is_empty()
     }
 }
 
 /// Puts a message behind its prefix.
 pub(crate) fn frame(message: &[u8]) -> Bytes {
+    flagged(0, message)
+}
+
+/// Puts a message behind a prefix with these flags.
+pub(crate) fn flagged(flags: u8, message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(PREFIX + message.len());
-    frame.put_u8(0);
+    frame.put_u8(flags);
     frame.put_u32(u32::try_from(message.len()).expect("a body's limit is far below 4 GiB"));
     frame.put_slice(message);
     frame.freeze()
-}
-
-/// The one message of a body; none if it is compressed, cut off or not the only one.
-fn unframe(mut body: Bytes) -> Option<Bytes> {
-    let length = u32::from_be_bytes(body.get(1..PREFIX)?.try_into().ok()?);
-    let is_whole = body[0] == 0 && body.len() - PREFIX == length as usize;
-    is_whole.then(|| body.split_off(PREFIX))
 }
 
 /// The failure that headers or trailers tell, if they do.
@@ -105,32 +217,43 @@ fn foreign(what: String) -> Status {
     Error::internal(anyhow::anyhow!("a service answered what is not gRPC: {what}")).into()
 }
 
-fn broken_off(cause: Box<dyn std::error::Error + Send + Sync>) -> Status {
-    match cause.downcast::<http_body_util::LengthLimitError>() {
-        Ok(cause) => Error::internal(anyhow::Error::new(*cause)).into(),
-        Err(cause) => Error::unavailable("PEER_LOST", "a service broke off")
-            .caused_by(anyhow::anyhow!(cause))
-            .into(),
-    }
+fn too_large() -> Status {
+    let cause = anyhow::anyhow!("a service sent a message of more than {LARGEST_MESSAGE} bytes");
+    Error::internal(cause).into()
+}
+
+fn broken_off(cause: Status) -> Status {
+    let cause = anyhow::anyhow!("{:?}: {}", cause.code(), cause.message());
+    Error::unavailable("PEER_LOST", "a service broke off").caused_by(cause).into()
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use http_body_util::Full;
+    use proptest::{collection::vec, prelude::*};
 
     use super::*;
 
     proptest! {
         #[test]
-        fn what_is_framed_is_unframed(message in proptest::collection::vec(any::<u8>(), 0..99)) {
-            prop_assert_eq!(unframe(frame(&message)).unwrap(), message);
-        }
-
-        #[test]
-        fn any_bytes_are_a_frame_or_not(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
-            if let Some(message) = unframe(Bytes::from(bytes.clone())) {
-                prop_assert_eq!(frame(&message), bytes);
+        fn messages_come_out_as_they_went_in_however_the_bytes_are_cut(
+            messages in vec(vec(any::<u8>(), 0..40), 0..6),
+            cuts in vec(1..30usize, 1..20),
+        ) {
+            let bytes: Vec<u8> = messages.iter().flat_map(|it| frame(it)).collect();
+            let mut deframer = Deframer::new(40);
+            let mut found = Vec::new();
+            let (mut rest, mut cuts) = (&bytes[..], cuts.iter().cycle());
+            while !rest.is_empty() {
+                let (piece, others) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+                rest = others;
+                deframer.feed(Bytes::copy_from_slice(piece));
+                while let Some(frame) = deframer.next().unwrap() {
+                    found.push(frame.message.to_vec());
+                }
             }
+            prop_assert_eq!(found, messages);
+            prop_assert!(deframer.is_empty());
         }
 
         #[test]
@@ -154,8 +277,15 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_without_a_status_is_no_success() {
-        let body = Body::new(http_body_util::Full::new(frame(b"x")));
+        let body = Body::new(Full::new(frame(b"x")));
         let failure = Answer::read(Response::new(body)).await.unwrap_err();
         assert_eq!(failure.code(), Code::Internal);
+    }
+
+    #[test]
+    fn a_message_longer_than_the_limit_is_refused_by_its_prefix() {
+        let mut deframer = Deframer::new(3);
+        deframer.feed(frame(b"1234").slice(..PREFIX));
+        assert_eq!(deframer.next(), Err(TooLarge));
     }
 }

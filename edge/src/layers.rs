@@ -3,6 +3,7 @@
 //! The five checkpoints are those of every service, from `kit`: what is let in here is asked
 //! again where it arrives.
 
+pub(crate) mod coding;
 mod limits;
 mod oauth_client;
 mod panic;
@@ -21,7 +22,7 @@ use tower::{Layer as _, ServiceBuilder};
 
 use crate::{Parts, call, page, record::Record};
 
-pub(crate) use limits::{Deadline, body_too_large};
+pub(crate) use limits::{Allowance, body_too_large};
 pub(crate) use rate::RateLimit;
 
 /// The whole gateway.
@@ -33,6 +34,7 @@ pub(crate) fn stack(parts: &Arc<Parts>) -> Next {
 pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
     ServiceBuilder::new()
         .layer(around(parts.clone(), requests::requests)) // First: every outcome has an id and a log line.
+        .layer(around(parts.clone(), coding::coding)) // What is worded may be compressed.
         .layer(around(parts.clone(), wording::wording)) // Refusals get the caller's form, here only.
         .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
         .layer(panic::layer()) // A panic is one failed request, not a dead process.

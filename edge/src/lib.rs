@@ -5,6 +5,7 @@
 //! call and the answer into JSON. Inside the stack a failure is a gRPC status; the outermost but
 //! one, `layers::wording`, is the only place that gives it a form for the caller.
 
+mod accept;
 mod config;
 mod serve;
 
@@ -14,6 +15,7 @@ mod call;
 mod grpc;
 mod home;
 mod page;
+mod protocol;
 mod record;
 
 use kit::layers::Next;
@@ -30,7 +32,7 @@ use mesh::Mesh;
 use prost_reflect::DescriptorError;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use transcode::{Api, BuildError, Route};
+use transcode::{Api, BuildError, MethodPlan, Route};
 
 pub use config::{Config, Limits};
 
@@ -40,6 +42,7 @@ use layers::shed::Capacity;
 pub struct Edge {
     app: Next,
     limits: Limits,
+    closing: CancellationToken,
 }
 
 /// Why contracts make no gateway. Found at start only.
@@ -61,7 +64,8 @@ pub(crate) struct Parts {
     pub(crate) config: Config,
     /// Built once and kept as long as the process, so that a route may be passed on by reference.
     pub(crate) api: &'static Api,
-    pub(crate) methods: HashMap<&'static str, &'static Method>,
+    /// The methods that are served, by gRPC path: those that the contract binds to HTTP.
+    pub(crate) methods: HashMap<&'static str, Served>,
     /// The platform's own machine clients.
     pub(crate) own_clients: HashSet<String>,
     pub(crate) mesh: Mesh,
@@ -70,6 +74,15 @@ pub(crate) struct Parts {
     pub(crate) capacity: Capacity,
     pub(crate) openapi: home::Document,
     pub(crate) readiness: home::Readiness,
+    /// Cancelled when the gateway ends: what would last for hours ends then.
+    pub(crate) closing: CancellationToken,
+}
+
+/// A method and how its messages are read and written.
+#[derive(Clone, Copy)]
+pub(crate) struct Served {
+    pub(crate) method: &'static Method,
+    pub(crate) plan: &'static MethodPlan,
 }
 
 impl Edge {
@@ -88,12 +101,17 @@ impl Edge {
         let limits = config.limits;
         let parts = Parts::new(config, packages, mesh, introspector, cache, openapi)?;
         let parts = Arc::new(parts);
-        Ok(Self { app: layers::stack(&parts), limits })
+        Ok(Self { app: layers::stack(&parts), limits, closing: parts.closing.clone() })
     }
 
     /// Serves until `shutdown`, then lets requests in flight end. Returns when they have, or when
     /// they have had all the time that a request may take.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+        let (closing, ends) = (self.closing, shutdown.clone());
+        tokio::spawn(async move {
+            ends.cancelled().await;
+            closing.cancel();
+        });
         serve::serve(self.app, self.limits, listener, shutdown).await;
     }
 }
@@ -107,21 +125,20 @@ impl Parts {
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
-        let (api, methods) = (api(packages)?, methods(packages));
-        if let Some(method) = api.methods().find(|it| !methods.contains_key(it.grpc_path())) {
-            return Err(Error::Unlisted(method.grpc_path().to_owned()));
-        }
+        let api = api(packages)?;
+        let methods = methods(api, packages)?;
         if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
             return Err(Error::Contested(page));
         }
         Ok(Self {
             api,
-            own_clients: methods.values().map(|it| kit::client_id(it.service)).collect(),
+            own_clients: methods.values().map(|it| kit::client_id(it.method.service)).collect(),
             methods,
             mesh,
             introspector,
             cache,
-            capacity: Capacity::new(config.limits.in_flight),
+            capacity: Capacity::new(&config.limits),
+            closing: CancellationToken::new(),
             openapi: home::Document::new(openapi),
             readiness: home::Readiness::default(),
             config,
@@ -140,8 +157,21 @@ fn is_taken(api: &Api, path: &str) -> bool {
     home::Own::at(path).is_some() || !matches!(api.route(&http::Method::GET, path), Route::NotFound)
 }
 
-fn methods(packages: &[&'static Package]) -> HashMap<&'static str, &'static Method> {
-    packages.iter().flat_map(|it| it.methods).map(|it| (it.path, it)).collect()
+/// The methods that the contracts bind to HTTP. Those of services among themselves are not served.
+fn methods(
+    api: &'static Api,
+    packages: &[&'static Package],
+) -> Result<HashMap<&'static str, Served>, Error> {
+    let listed: HashMap<_, _> =
+        packages.iter().flat_map(|it| it.methods).map(|it| (it.path, it)).collect();
+    if let Some(method) = api.methods().find(|it| !listed.contains_key(it.grpc_path())) {
+        return Err(Error::Unlisted(method.grpc_path().to_owned()));
+    }
+    let served = api.bound_methods().map(|plan| {
+        let method = listed[plan.grpc_path()];
+        (method.path, Served { method, plan })
+    });
+    Ok(served.collect())
 }
 
 #[cfg(test)]

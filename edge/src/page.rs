@@ -46,11 +46,12 @@ pub(crate) async fn pass(
         return Err(Error::internal(anyhow::anyhow!("what is no page came to the pages")).into());
     };
     let (head, body) = request.into_parts();
-    let body = call::read(body, LARGEST_FORM).await?;
+    let body = call::read(&head.headers, body, LARGEST_FORM).await?;
     let mut request = Request::new(Body::new(Full::new(body)));
     *request.method_mut() = head.method.clone();
     *request.uri_mut() = head.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
     *request.headers_mut() = cleaned(&head.headers);
+    request.headers_mut().remove(header::CONTENT_ENCODING);
     forwarded(request.headers_mut(), &parts, &record, &head);
     let (answer, body) = call::reach(&parts, name, request).await?.into_parts();
     if let Some(failure) = grpc::failure(&answer.headers) {

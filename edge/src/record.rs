@@ -8,10 +8,13 @@ use std::{
 
 use cache::Verdict;
 use contract::{Audit, Method};
-use http::{Extensions, HeaderMap, Request};
+use http::{Extensions, HeaderMap, Request, StatusCode};
 use kit::{Brand, Caller, REQUEST_ID, RequestId, Uuid};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
-use transcode::Match;
+use transcode::{Match, MethodPlan};
+
+use crate::protocol::Protocol;
 
 /// One request, as the layers found it out. Each fact is set once, by the layer that proved it.
 /// Not `Debug`: a route holds values of the path.
@@ -23,6 +26,28 @@ pub(crate) struct Record {
     pub(crate) client_id: OnceLock<String>,
     pub(crate) brand: OnceLock<Brand>,
     pub(crate) rate: OnceLock<Rated>,
+    /// The room that the request takes up until all of it has ended.
+    pub(crate) permit: OnceLock<OwnedSemaphorePermit>,
+    pub(crate) status: OnceLock<StatusCode>,
+}
+
+/// What nginx calls "client closed request".
+const GONE: u16 = 499;
+
+/// One log line for every outcome, when everything about the request has ended: an answer that
+/// was sent, a stream that has closed, a caller who went away.
+impl Drop for Record {
+    fn drop(&mut self) {
+        tracing::info!(
+            request_id = &*self.request_id.0,
+            method = self.name(),
+            status = self.status.get().map_or(GONE, |it| it.as_u16()),
+            duration_us = self.began.elapsed().as_micros() as u64,
+            client_id = self.client_id.get().map_or("", String::as_str),
+            brand_id = self.brand.get().map_or("", Brand::as_str),
+            "served"
+        );
+    }
 }
 
 /// Where a request comes from: the other end of its connection.
@@ -31,14 +56,25 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 /// What a request is for.
 pub(crate) enum Target {
-    Method {
-        method: &'static Method,
-        route: Match<'static>,
-    },
+    Method(Called),
     /// A page that this service renders.
     Page(&'static str),
     /// The gateway's own.
     Own(&'static str),
+}
+
+/// A method, and how it is called.
+pub(crate) struct Called {
+    pub(crate) method: &'static Method,
+    pub(crate) plan: &'static MethodPlan,
+    pub(crate) protocol: Protocol,
+}
+
+impl Called {
+    /// Whether messages come or go for as long as the two sides like.
+    pub(crate) fn streams(&self) -> bool {
+        self.plan.is_client_streaming() || self.plan.is_server_streaming()
+    }
 }
 
 /// What the rate limiter said, and of which limit.
@@ -59,6 +95,8 @@ impl Record {
             client_id: OnceLock::new(),
             brand: OnceLock::new(),
             rate: OnceLock::new(),
+            permit: OnceLock::new(),
+            status: OnceLock::new(),
         }
     }
 
@@ -77,24 +115,25 @@ impl Record {
         }
     }
 
-    pub(crate) fn method(&self) -> Option<&'static Method> {
+    pub(crate) fn called(&self) -> Option<&Called> {
         match self.target.get()? {
-            Target::Method { method, .. } => Some(method),
+            Target::Method(called) => Some(called),
             _ => None,
         }
     }
 
+    pub(crate) fn method(&self) -> Option<&'static Method> {
+        self.called().map(|it| it.method)
+    }
+
     pub(crate) fn route(&self) -> Option<&Match<'static>> {
-        match self.target.get()? {
-            Target::Method { route, .. } => Some(route),
-            _ => None,
-        }
+        self.called()?.protocol.route()
     }
 
     /// The target's name in a log: never a path, which may hold anything.
     pub(crate) fn name(&self) -> &'static str {
         match self.target.get() {
-            Some(Target::Method { method, .. }) => method.path,
+            Some(Target::Method(called)) => called.method.path,
             Some(Target::Page(_)) => "page",
             Some(Target::Own(path)) => path,
             None => "none",
@@ -103,13 +142,13 @@ impl Record {
 
     /// Whether the errors of this target have the form of RFC 6749.
     pub(crate) fn speaks_oauth(&self) -> bool {
-        self.route().is_some_and(|it| it.method().oauth_errors())
+        self.called().is_some_and(|it| it.protocol.route().is_some() && it.plan.oauth_errors())
     }
 
     /// Whether no cache at all may keep the answer: it holds tokens or protected data.
     pub(crate) fn is_secret(&self) -> bool {
-        let reads = self.method().is_some_and(|it| matches!(it.audit, Audit::Read(_)));
-        reads || self.speaks_oauth()
+        self.called()
+            .is_some_and(|it| matches!(it.method.audit, Audit::Read(_)) || it.plan.oauth_errors())
     }
 }
 

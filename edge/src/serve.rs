@@ -107,7 +107,7 @@ fn connection(
         let app = app.clone();
         async move { Ok::<_, Infallible>(app.run(request).await) }
     });
-    builder.serve_connection(TokioIo::new(stream), service).into_owned()
+    builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned()
 }
 
 /// Runs a connection, unless it sends no request in time: whoever says nothing, or only half of

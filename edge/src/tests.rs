@@ -3,6 +3,7 @@
 mod anything;
 mod checkpoints;
 mod clinical;
+mod codings;
 mod door;
 mod errors;
 mod http_rules;
@@ -10,5 +11,9 @@ mod logs;
 mod oauth;
 mod own;
 mod pages;
+mod probe;
+mod protocols;
 mod rates;
+mod sockets;
+mod streams;
 mod upstream;

@@ -2,11 +2,13 @@
 //!
 //! Needs a Postgres: `LOOP_TEST_DATABASE_URL`, which `make test` sets.
 
+mod contract;
 mod database;
 mod deadline;
 mod identity;
 mod world;
 
+pub use contract::{contract, package};
 pub use database::{Database, key, key_hex};
 pub use deadline::eventually;
 pub use identity::{FakeIdentity, Grant};

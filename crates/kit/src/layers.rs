@@ -23,7 +23,7 @@ use tonic::{Status, body::Body};
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
 pub use admission::{BrandScope, Check, Introspect, Scope, admit};
-pub use receipt::{Receipt, receipt};
+pub use receipt::{Receipt, owes_receipt, receipt};
 pub use safe_view::{SafeView, safe_view};
 pub use stack::{Answering, Around, Below, Next, around};
 

@@ -102,8 +102,15 @@ impl Method {
         if !writes && idempotency != Idempotency::None {
             fault("keeps answers by key but does not write", "remove the idempotency option");
         }
-        if descriptor.is_client_streaming() || descriptor.is_server_streaming() {
-            fault("streams, which no layer here carries", "make it unary, in pages");
+        let streams = descriptor.is_client_streaming() || descriptor.is_server_streaming();
+        if streams && idempotency != Idempotency::None {
+            fault("streams and keeps answers by key", "remove the idempotency option");
+        }
+        if writes && descriptor.is_server_streaming() {
+            fault(
+                "writes and streams its answer, whose receipt would come before the entry",
+                "make the write a method of its own",
+            );
         }
         let Some(audit) = audit.filter(|_| faults.is_empty()) else { return Err(faults) };
         Ok(Self {

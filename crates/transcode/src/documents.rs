@@ -87,6 +87,11 @@ impl Documents {
         self.finished = true;
     }
 
+    /// Whether all bytes are there: a document that is not found now never comes.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     /// The next document. None if more bytes are needed or, after [`Documents::finish`], if
     /// there are no more documents. After an error the rest of the body has no meaning.
     pub fn next_document(&mut self) -> Result<Option<&[u8]>, RequestError> {

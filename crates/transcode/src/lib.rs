@@ -153,6 +153,11 @@ impl Api {
         self.methods.iter()
     }
 
+    /// The methods that have an HTTP binding, as often as they have one.
+    pub fn bound_methods(&self) -> impl Iterator<Item = &MethodPlan> {
+        self.bindings.iter().map(|binding| &self.methods[binding.method])
+    }
+
     /// A message type by its full name.
     pub fn message(&self, full_name: &str) -> Option<Message<'_>> {
         let id = *self.plans.message_ids.get(full_name)?;

@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderName, Request, Response, Version, header};
+use http::{HeaderMap, HeaderName, Request, Response, Version, header};
 use kit::{BRAND_ID, Error, IDEMPOTENCY_KEY, Result};
 use tonic::{Code, body::Body};
 
-use super::refuse;
+use super::{coding::Coding, refuse};
 use crate::{Limits, Parts};
 use kit::layers::Next;
 
@@ -24,15 +24,22 @@ const SINGULAR: [HeaderName; 7] = [
     IDEMPOTENCY_KEY,
 ];
 
-/// When the answer must be there.
+/// How long a request may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Instant);
+pub(crate) struct Allowance {
+    began: Instant,
+    /// What the caller asks for: it may be less than the gateway allows, not more.
+    asked: Option<Duration>,
+}
 
-impl Deadline {
-    /// The time that is left, as `grpc-timeout` says it: at most eight digits and a unit.
-    pub(crate) fn grpc_timeout(self) -> String {
-        let left = self.0.saturating_duration_since(Instant::now()).as_millis();
-        format!("{}m", left.clamp(1, 99_999_999))
+impl Allowance {
+    /// When a request must have ended that may take so long.
+    pub(crate) fn until(self, limit: Duration) -> Instant {
+        self.began + self.within(limit)
+    }
+
+    fn within(self, limit: Duration) -> Duration {
+        self.asked.map_or(limit, |it| it.min(limit))
     }
 }
 
@@ -45,15 +52,64 @@ pub(crate) async fn limits(
     if let Err(error) = check(&limits, &request) {
         return refuse(error);
     }
-    request.extensions_mut().insert(Deadline(Instant::now() + limits.timeout));
-    match tokio::time::timeout(limits.timeout, next.run(request)).await {
+    let asked = match asked(request.headers()) {
+        Ok(asked) => asked,
+        Err(error) => return refuse(error),
+    };
+    let allowance = Allowance { began: Instant::now(), asked };
+    request.extensions_mut().insert(allowance);
+    let within = allowance.within(limits.timeout);
+    match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,
         Err(_) => refuse(Error::new(
             Code::DeadlineExceeded,
             "DEADLINE",
-            format!("took longer than {}", seconds(limits.timeout)),
+            format!("took longer than {}", seconds(within)),
         )),
     }
+}
+
+/// The time that the caller gives a request, in the words of any protocol.
+fn asked(headers: &HeaderMap) -> Result<Option<Duration>> {
+    for (name, parse) in TIMEOUTS {
+        let Some(value) = headers.get(name) else { continue };
+        let asked = value.to_str().ok().and_then(parse);
+        let rule = "must be a positive time, as the protocol writes it";
+        return asked.map(Some).ok_or_else(|| malformed(name, rule));
+    }
+    Ok(None)
+}
+
+/// How a header writes a time.
+type Time = fn(&str) -> Option<Duration>;
+
+/// The headers that give a request its time.
+const TIMEOUTS: [(&str, Time); 3] = [
+    // gRPC over HTTP/2: at most eight digits and a unit.
+    ("grpc-timeout", |text| {
+        let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+        let count = positive(digits, 8)?;
+        Some(match unit {
+            "H" => Duration::from_secs(3600 * count),
+            "M" => Duration::from_secs(60 * count),
+            "S" => Duration::from_secs(count),
+            "m" => Duration::from_millis(count),
+            "u" => Duration::from_micros(count),
+            "n" => Duration::from_nanos(count),
+            _ => return None,
+        })
+    }),
+    ("connect-timeout-ms", |text| positive(text, 10).map(Duration::from_millis)),
+    // Seconds, with a fraction or without.
+    ("request-timeout", |text| {
+        let seconds: f64 = text.parse().ok().filter(|it| *it > 0.0)?;
+        Duration::try_from_secs_f64(seconds).ok()
+    }),
+];
+
+fn positive(digits: &str, most: usize) -> Option<u64> {
+    let is_number = digits.bytes().all(|it| it.is_ascii_digit()) && digits.len() <= most;
+    digits.parse().ok().filter(|it| is_number && *it > 0)
 }
 
 fn check(limits: &Limits, request: &Request<Body>) -> Result<()> {
@@ -70,11 +126,7 @@ fn check(limits: &Limits, request: &Request<Body>) -> Result<()> {
     if request.version() == Version::HTTP_11 && !headers.contains_key(header::HOST) {
         return Err(malformed("host", "must be sent once"));
     }
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|it| it != "identity") {
-        return Err(Error::invalid("CONTENT_ENCODING", "content-encoding", "must be identity")
-            .with("http_status", "415")
-            .with("error", "unsupported_media_type"));
-    }
+    Coding::of(headers)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     match length {
         Some(length) if limits.body < length => Err(body_too_large(limits.body)),
@@ -115,10 +167,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_always_leaves_a_millisecond() {
-        assert_eq!(Deadline(Instant::now()).grpc_timeout(), "1m");
-        let far = Deadline(Instant::now() + Duration::from_secs(1 << 30));
-        assert_eq!(far.grpc_timeout(), "99999999m");
+    fn a_caller_gives_a_request_its_time_in_the_words_of_any_protocol() {
+        let asked = |name: &'static str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            asked(&headers)
+        };
+        for (name, value, milliseconds) in [
+            ("grpc-timeout", "2S", 2000),
+            ("grpc-timeout", "99999999m", 99_999_999),
+            ("grpc-timeout", "3000u", 3),
+            ("connect-timeout-ms", "1500", 1500),
+            ("request-timeout", "0.25", 250),
+        ] {
+            let expected = Some(Duration::from_millis(milliseconds));
+            assert_eq!(asked(name, value).unwrap(), expected, "{name}: {value}");
+        }
+        for (name, value) in [
+            ("grpc-timeout", ""),
+            ("grpc-timeout", "5"),
+            ("grpc-timeout", "0S"),
+            ("grpc-timeout", "+1S"),
+            ("grpc-timeout", "999999999S"),
+            ("grpc-timeout", "1ü"),
+            ("connect-timeout-ms", "-1"),
+            ("request-timeout", "NaN"),
+            ("request-timeout", "inf"),
+        ] {
+            assert!(asked(name, value).is_err(), "{name}: {value}");
+        }
+        assert_eq!(super::asked(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_caller_may_ask_for_less_than_is_allowed_not_for_more() {
+        let began = Instant::now();
+        let within = |asked| {
+            let asked = Some(Duration::from_secs(asked));
+            Allowance { began, asked }.within(Duration::from_secs(30)).as_secs()
+        };
+        assert_eq!((within(1), within(60)), (1, 30));
     }
 
     #[test]

@@ -28,10 +28,11 @@ pub(crate) async fn name(parts: Arc<Parts>, request: Request<Body>, next: Next) 
     }
     let limit = parts.config.limits.body.min(LARGEST_FORM);
     let (mut head, body) = request.into_parts();
-    let form = match call::read(body, limit).await {
+    let form = match call::read(&head.headers, body, limit).await {
         Ok(form) => form,
         Err(error) => return refuse(error),
     };
+    head.headers.remove(header::CONTENT_ENCODING);
     if let Some(client) = named(&head.headers, &form) {
         head.extensions.insert(client);
     }

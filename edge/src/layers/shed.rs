@@ -4,32 +4,41 @@ use std::sync::Arc;
 
 use contract::Rate;
 use http::{Request, Response};
-use kit::Error;
+use kit::{Error, layers::Next};
 use tokio::sync::Semaphore;
 use tonic::body::Body;
 
 use super::refuse;
-use crate::{Parts, record::Record};
-use kit::layers::Next;
+use crate::{
+    Limits, Parts,
+    record::{Called, Record},
+};
 
 /// How many requests may be under way at once.
 #[derive(Debug)]
 pub(crate) struct Capacity {
-    pub(crate) ordinary: Semaphore,
-    introspection: Semaphore,
+    pub(crate) ordinary: Arc<Semaphore>,
+    introspection: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
 }
 
 impl Capacity {
-    /// Room for `in_flight` requests, and an eighth of it for introspection alone: others ask it
-    /// before they do anything, so it has to answer while the rest is refused.
-    pub(crate) fn new(in_flight: usize) -> Self {
-        let room = |permits: usize| Semaphore::new(permits.min(Semaphore::MAX_PERMITS));
-        Self { ordinary: room(in_flight), introspection: room((in_flight / 8).max(1)) }
+    /// Room for requests, and an eighth of it for introspection alone: others ask it before they
+    /// do anything, so it has to answer while the rest is refused. Streams last, and so must not
+    /// take the room of what is over in a moment.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let room = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        Self {
+            ordinary: room(limits.in_flight),
+            introspection: room((limits.in_flight / 8).max(1)),
+            streams: room(limits.streams),
+        }
     }
 
-    fn room_for(&self, record: &Record) -> &Semaphore {
-        match record.method().map(|it| it.rate) {
-            Some(Rate::Introspect) => &self.introspection,
+    fn room_for(&self, record: &Record) -> &Arc<Semaphore> {
+        match record.called() {
+            Some(Called { method, .. }) if method.rate == Rate::Introspect => &self.introspection,
+            Some(called) if called.streams() => &self.streams,
             _ => &self.ordinary,
         }
     }
@@ -37,8 +46,9 @@ impl Capacity {
 
 pub(crate) async fn shed(parts: Arc<Parts>, request: Request<Body>, next: Next) -> Response<Body> {
     let record = Record::of(request.extensions());
-    let Ok(_permit) = parts.capacity.room_for(&record).try_acquire() else {
+    let Ok(permit) = parts.capacity.room_for(&record).clone().try_acquire_owned() else {
         return refuse(Error::unavailable("OVERLOADED", "too many requests are under way"));
     };
+    let _ = record.permit.set(permit);
     next.run(request).await
 }

@@ -11,7 +11,10 @@ use transcode::{ErrorFormat, ErrorResponse};
 
 use super::routes::{is_open, open_to_all_origins};
 use crate::{
-    Parts, grpc,
+    Parts,
+    call::{connect_failure, web_failure},
+    grpc,
+    protocol::Protocol,
     record::{Rated, Record},
 };
 use kit::layers::Next;
@@ -30,8 +33,7 @@ pub(crate) async fn wording(
     let wants_problem = wants_problem(request.headers());
     let mut response = next.run(request).await;
     if let Some(status) = response.extensions_mut().remove::<Status>() {
-        let format = format(&record, wants_problem);
-        response = error(&parts, &record, &status, format);
+        response = failure(&parts, &record, &status, wants_problem);
     }
     dress(&parts, &record, response.headers_mut());
     if is_head { without_body(response) } else { response }
@@ -58,12 +60,36 @@ fn wants_problem(headers: &HeaderMap) -> bool {
     })
 }
 
-fn error(parts: &Parts, record: &Record, status: &Status, format: ErrorFormat) -> Response<Body> {
-    let worded = parts.api.error(&grpc::facts(status), &record.request_id.0, format);
-    let ErrorResponse { status, headers, content_type, mut body } = worded;
-    if let Some(Rated { verdict, .. }) = record.rate.get().filter(|it| !it.verdict.allowed) {
-        add_delay(&mut body, verdict.retry_after);
+/// A failure in the words of the protocol that the caller speaks.
+fn failure(parts: &Parts, record: &Record, status: &Status, wants_problem: bool) -> Response<Body> {
+    match record.called().map(|it| &it.protocol) {
+        Some(Protocol::Grpc) => status.clone().into_http(),
+        Some(Protocol::GrpcWeb { text }) => web_failure(status, *text),
+        Some(Protocol::Connect(how)) => connect_failure(parts, record, status, *how),
+        _ => error(error_body(parts, record, status, format(record, wants_problem))),
     }
+}
+
+/// A failure in the platform's own words, for where a status line cannot tell it any more.
+pub(crate) fn platform(parts: &Parts, record: &Record, status: &Status) -> ErrorResponse {
+    error_body(parts, record, status, ErrorFormat::Platform)
+}
+
+fn error_body(
+    parts: &Parts,
+    record: &Record,
+    status: &Status,
+    format: ErrorFormat,
+) -> ErrorResponse {
+    let mut worded = parts.api.error(&grpc::facts(status), &record.request_id.0, format);
+    if let Some(Rated { verdict, .. }) = record.rate.get().filter(|it| !it.verdict.allowed) {
+        add_delay(&mut worded.body, verdict.retry_after);
+    }
+    worded
+}
+
+fn error(worded: ErrorResponse) -> Response<Body> {
+    let ErrorResponse { status, headers, content_type, body } = worded;
     let mut response = Response::new(Body::new(Full::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));

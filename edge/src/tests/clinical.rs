@@ -123,6 +123,11 @@ impl ClinicalService for FakeClinical {
                 self.gate.acquire().await.expect("it is never closed").forget();
                 Ok(receipted(biomarker(id)))
             }
+            "bio_long" => {
+                let mut response = biomarker(id);
+                response.biomarker.as_mut().unwrap().biomarker_name = "x".repeat(5000);
+                Ok(receipted(response))
+            }
             "bio_large" => {
                 let mut response = biomarker(id);
                 response.biomarker.as_mut().unwrap().biomarker_name = "x".repeat(17 << 20);

@@ -109,6 +109,11 @@ impl Setting {
 
     pub async fn open(self) -> Door {
         let parts = self.parts();
+        self.open_as(parts).await
+    }
+
+    /// A gateway of these parts, with the real layers.
+    pub async fn open_as(self, parts: Arc<Parts>) -> Door {
         self.serve(layers::stack(&parts), parts).await
     }
 
@@ -123,7 +128,8 @@ impl Setting {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let edge = Edge { app, limits: self.config.limits };
+        let closing = parts.closing.clone();
+        let edge = Edge { app, limits: self.config.limits, closing };
         let serving = tokio::spawn(edge.serve(listener, shutdown.clone()));
         let Self { identity, clinical, .. } = self;
         Door { address, identity, clinical, parts, shutdown, serving }
@@ -176,7 +182,11 @@ impl Door {
     }
 
     pub async fn send(&self, request: Builder, body: &str) -> Answer {
-        let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+        self.send_bytes(request, Bytes::copy_from_slice(body.as_bytes())).await
+    }
+
+    pub async fn send_bytes(&self, request: Builder, body: Bytes) -> Answer {
+        let body = Full::new(body);
         let request = request.header("host", "loop.test").body(body).unwrap();
         Answer::read(self.connect().await.send_request(request).await.unwrap()).await
     }

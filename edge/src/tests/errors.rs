@@ -62,8 +62,8 @@ async fn an_unknown_path_is_404_and_tells_nothing_else() {
         assert_eq!(answer.json()["message"], "no such path");
         assert!(!answer.header("x-request-id").is_empty());
     }
-    // A gRPC path is no HTTP path.
-    let answer = door.post("/loop.clinical.v1.ClinicalService/GetBiomarker", "", "{}").await;
+    // What services call among themselves is not there for others, whatever they hold.
+    let answer = door.post("/loop.identity.v1.IdentityService/ResolveToken", "", "{}").await;
     assert_eq!(answer.status, 404);
 }
 

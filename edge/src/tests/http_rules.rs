@@ -36,7 +36,8 @@ async fn a_body_of_another_type_or_encoding_is_415() {
         ("content-type", "text/plain"),
         ("content-type", "application/json; charset=latin1"),
         ("content-type", "application/x-www-form-urlencoded"),
-        ("content-encoding", "gzip"),
+        ("content-encoding", "deflate"),
+        ("content-encoding", "gzip, br"),
     ] {
         let request = Request::post("/v1/biomarkers/parse").header("authorization", &token);
         let answer = door.send(request.header(name, value), &report("manual")).await;

@@ -4,7 +4,7 @@
 //! layer is what notices a handler that went another way: the caller gets a 500, and an alarm rings.
 
 use contract::{Audit, Method};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
 
 use super::{Next, failed, refuse};
@@ -12,7 +12,20 @@ use crate::{Error, tx::RECEIPT};
 
 /// The receipt of an answer that was reworded on its way, as at the edge.
 #[derive(Clone, Debug)]
-pub struct Receipt(pub String);
+pub enum Receipt {
+    Shown(String),
+    /// The service has not answered yet. Whoever carries its answer asks [`owes_receipt`] then.
+    Due,
+}
+
+/// Whether an answer with these headers should have shown a receipt and does not. Rings the alarm.
+pub fn owes_receipt(method: &Method, headers: &HeaderMap) -> bool {
+    let owes = method.audit != Audit::None && !headers.contains_key(RECEIPT);
+    if owes {
+        ring(method.path);
+    }
+    owes
+}
 
 /// Refuses an answer that should have left an audit entry and shows none.
 pub async fn receipt((): (), request: Request<Body>, next: Next) -> Response<Body> {
@@ -28,11 +41,15 @@ pub async fn receipt((): (), request: Request<Body>, next: Next) -> Response<Bod
     }
 }
 
-fn alarm(what: &str) -> Response<Body> {
+fn ring(what: &str) {
     tracing::error!(
         alarm = "audit_receipt_missing",
         method = what,
         "answered without an audit entry"
     );
+}
+
+fn alarm(what: &str) -> Response<Body> {
+    ring(what);
     refuse(Error::internal(anyhow::anyhow!("{what} left no audit entry")))
 }
