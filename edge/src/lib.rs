@@ -32,7 +32,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use transcode::{Api, BuildError, Route};
 
-pub use config::{Config, Limits};
+pub use config::{Config, Limits, Rates};
 
 use layers::shed::Capacity;
 
