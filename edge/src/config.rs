@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use contract::Rate;
 use transcode::Style;
 
 /// How the gateway is reached, what it bears and what it passes through.
@@ -12,6 +13,7 @@ pub struct Config {
     pub limits: Limits,
     /// How the JSON of requests and answers is spelled.
     pub style: Style,
+    pub rates: Rates,
     /// The HTML pages: exact path to the name of the service that renders it.
     pub pages: BTreeMap<&'static str, &'static str>,
 }
@@ -37,6 +39,18 @@ pub struct Limits {
     pub connections: usize,
 }
 
+/// How many requests a minute one client may send of each class. The default is what is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    pub read: u32,
+    pub write: u32,
+    pub admin: u32,
+    pub token: u32,
+    pub introspect: u32,
+    pub revoke: u32,
+    pub authorize: u32,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -52,13 +66,42 @@ impl Default for Limits {
     }
 }
 
+impl Default for Rates {
+    fn default() -> Self {
+        Self {
+            read: 1000,
+            write: 200,
+            admin: 100,
+            token: 60,
+            introspect: 600,
+            revoke: 60,
+            authorize: 30,
+        }
+    }
+}
+
+impl Rates {
+    pub(crate) fn of(&self, class: Rate) -> u32 {
+        match class {
+            Rate::Read => self.read,
+            Rate::Write => self.write,
+            Rate::Admin => self.admin,
+            Rate::Token => self.token,
+            Rate::Introspect => self.introspect,
+            Rate::Revoke => self.revoke,
+            Rate::Authorize => self.authorize,
+        }
+    }
+}
+
 impl Config {
-    /// A gateway at `public_url` with the default limits and no pages.
+    /// A gateway at `public_url` with the default limits and rates, and no pages.
     pub fn new(public_url: impl Into<Arc<str>>) -> Self {
         Self {
             public_url: public_url.into(),
             limits: Limits::default(),
             style: Style::Rest,
+            rates: Rates::default(),
             pages: BTreeMap::new(),
         }
     }

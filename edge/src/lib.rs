@@ -34,7 +34,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use transcode::{Api, BuildError, MethodPlan, Route};
 
-pub use config::{Config, Limits};
+pub use config::{Config, Limits, Rates};
 
 use layers::shed::Capacity;
 

@@ -1,4 +1,4 @@
-//! So many requests a minute, by class and client: documented limits, one table.
+//! So many requests a minute, by class and client, as the configuration's table says.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ pub(crate) struct RateLimit(pub(crate) Arc<Parts>);
 impl RateLimit {
     /// Under which name a request counts; none if it does not.
     fn key(&self, class: Rate, extensions: &Extensions) -> Option<String> {
-        let (name, _) = rule(class);
+        let name = name(class);
         let address = Record::of(extensions).address.network();
         let caller = extensions.get::<Caller>().filter(|it| it.kind != CallerKind::Public);
         match (caller, extensions.get::<NamedClient>()) {
@@ -44,7 +44,7 @@ impl Check for RateLimit {
         // A page is no method: it is where people sign in and consent.
         let class = extensions.get::<&'static Method>().map_or(Rate::Authorize, |it| it.rate);
         let Some(key) = self.key(class, extensions) else { return Ok(()) };
-        let (_, limit) = rule(class);
+        let limit = self.0.config.rates.of(class);
         let verdict = match self.0.cache.allow(&key, limit, WINDOW).await {
             Ok(verdict) => verdict,
             Err(cause) => {
@@ -61,15 +61,15 @@ impl Check for RateLimit {
     }
 }
 
-/// The name of a class and how many requests a minute it allows.
-fn rule(class: Rate) -> (&'static str, u32) {
+/// What a class is counted under.
+fn name(class: Rate) -> &'static str {
     match class {
-        Rate::Read => ("read", 1000),
-        Rate::Write => ("write", 200),
-        Rate::Admin => ("admin", 100),
-        Rate::Token => ("token", 60),
-        Rate::Introspect => ("introspect", 600),
-        Rate::Revoke => ("revoke", 60),
-        Rate::Authorize => ("authorize", 30),
+        Rate::Read => "read",
+        Rate::Write => "write",
+        Rate::Admin => "admin",
+        Rate::Token => "token",
+        Rate::Introspect => "introspect",
+        Rate::Revoke => "revoke",
+        Rate::Authorize => "authorize",
     }
 }
