@@ -11,6 +11,7 @@ use crate::plan::{Kind, MessageId, Plans};
 use crate::router::Verbs;
 use crate::template::{Template, TemplateError};
 use crate::text::has_text_form;
+use crate::update_mask::UpdateMask;
 
 /// Why descriptors are no API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,8 @@ pub(crate) struct Binding {
     pub(crate) answers_http_body: bool,
     /// The fields of the template's variables, in its order.
     pub(crate) variables: Vec<FieldPath>,
+    /// Of a PATCH whose request has one.
+    pub(crate) update_mask: Option<UpdateMask>,
 }
 
 /// Where the request body goes.
@@ -234,8 +237,11 @@ pub(crate) fn compile(
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
     let body = body(method, rule).map_err(&wrong)?;
     let response_body = response_body(method, rule).map_err(&wrong)?;
+    let is_patch = verbs == Verbs::Only(Method::PATCH);
+    let mask = || UpdateMask::compile(&method.plans, method.input, body, &variables);
     let binding = Binding {
         method: index,
+        update_mask: is_patch.then(mask).flatten(),
         takes_http_body: match body {
             Body::None => false,
             Body::Whole => is_http_body(&method.plans, method.input),

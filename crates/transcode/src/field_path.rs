@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::plan::{FieldPlan, Kind, MessageId, Plans, WellKnown};
-use crate::wire::{LENGTH, Reader, WireError, close_length, open_length, put_tag};
+use crate::wire::{LENGTH, MAX_DEPTH, Reader, WireError, close_length, open_length, put_tag};
 
 /// The way from a message to one of its fields, through singular messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,14 @@ pub(crate) struct FieldPath {
 }
 
 impl FieldPath {
-    /// Resolves names, declared or JSON. None if there is no such field.
+    /// Resolves names, declared or JSON. None if there is no such field, or if it is nested
+    /// deeper than a message may be.
     pub(crate) fn resolve(plans: &Plans, root: MessageId, dotted: &str) -> Option<FieldPath> {
         let mut steps = Vec::new();
         let mut names = Vec::new();
         let mut inside = Some(root);
         for name in dotted.split('.') {
-            let id = inside?;
+            let id = inside.filter(|_| steps.len() < MAX_DEPTH as usize)?;
             let plan = plans.message(id);
             let index = plan.index_of_name(name)?;
             let field = &plan.fields[index];

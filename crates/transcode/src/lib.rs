@@ -29,6 +29,7 @@ mod status;
 mod template;
 mod text;
 mod time;
+mod update_mask;
 mod well_known_to_json;
 mod well_known_to_wire;
 mod wire;

@@ -64,6 +64,11 @@ impl Binding {
             put_variable(out, method, variable, value, parts.style).within(&variable.name)?;
             check_agreement(&method.plans, variable, &out[start..body_end], &out[from..])?;
         }
+        if let Some(mask) = &self.update_mask {
+            let is_json = !parts.body.is_empty() && !is_form_of(method, parts.content_type);
+            let json = is_json.then(|| utf8(parts.body)).transpose()?;
+            mask.complete(out, &method.plans, json)?;
+        }
         Ok(())
     }
 
@@ -99,7 +104,7 @@ impl Binding {
         let input = method.input().id;
         match self.body {
             Body::None => refuse_body(parts.body),
-            Body::Whole if method.accepts_form() && is_form(parts.content_type) => {
+            Body::Whole if is_form_of(method, parts.content_type) => {
                 let form = self.parameters(method, parts.style, Unknown::Ignore);
                 form.put(out, utf8(parts.body)?)
             }
@@ -182,6 +187,10 @@ fn require_json(method: &MethodPlan, content_type: Option<&str>) -> Result<()> {
         json && is_utf8
     });
     if is_json { Ok(()) } else { Err(Box::new(RequestError::UnsupportedMediaType { expected })) }
+}
+
+fn is_form_of(method: &MethodPlan, content_type: Option<&str>) -> bool {
+    method.accepts_form() && is_form(content_type)
 }
 
 fn is_form(content_type: Option<&str>) -> bool {
