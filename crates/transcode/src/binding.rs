@@ -45,6 +45,7 @@ pub struct MethodPlan {
 #[derive(Debug, Default, Clone, Copy)]
 struct HttpOptions {
     form: bool,
+    multipart: bool,
     oauth_errors: bool,
     success_status: Option<StatusCode>,
 }
@@ -97,6 +98,11 @@ impl MethodPlan {
     /// Whether the body may be `application/x-www-form-urlencoded`.
     pub fn accepts_form(&self) -> bool {
         self.options.form
+    }
+
+    /// Whether the body may be `multipart/form-data` (RFC 7578).
+    pub fn accepts_multipart(&self) -> bool {
+        self.options.multipart
     }
 
     pub fn is_server_streaming(&self) -> bool {
@@ -177,6 +183,7 @@ fn http_options(
     };
     Ok(HttpOptions {
         form: flag("form").unwrap_or_default(),
+        multipart: flag("multipart").unwrap_or_default(),
         oauth_errors: flag("oauth_errors").unwrap_or_default(),
         success_status: status.filter(|code| *code != 0).map(success).transpose()?,
     })
@@ -237,21 +244,16 @@ pub(crate) fn compile(
     let variables = variables.collect::<Result<Vec<_>, _>>()?;
     let body = body(method, rule).map_err(&wrong)?;
     let response_body = response_body(method, rule).map_err(&wrong)?;
+    let (takes_http_body, answers_http_body) = raw(method, body, response_body);
+    check_raw(method, body, takes_http_body, &variables).map_err(&wrong)?;
     let is_patch = verbs == Verbs::Only(Method::PATCH);
     let mask = || UpdateMask::compile(&method.plans, method.input, body, &variables);
     let binding = Binding {
         method: index,
         update_mask: is_patch.then(mask).flatten(),
-        takes_http_body: match body {
-            Body::None => false,
-            Body::Whole => is_http_body(&method.plans, method.input),
-            Body::Field(index) => holds_http_body(&method.plans, method.input, index),
-        },
+        takes_http_body,
         body,
-        answers_http_body: match response_body {
-            None => is_http_body(&method.plans, method.output),
-            Some(index) => holds_http_body(&method.plans, method.output, index),
-        },
+        answers_http_body,
         response_body,
         variables,
         template: text,
@@ -315,11 +317,47 @@ fn top_level(plans: &Plans, id: MessageId, name: &str, option: &str) -> Result<u
     index.ok_or_else(|| format!("{option} {name:?} is no field of {}", plans.message(id).full_name))
 }
 
-fn is_http_body(plans: &Plans, id: MessageId) -> bool {
-    &*plans.message(id).full_name == "google.api.HttpBody"
+/// Whether the request and the response body are those of a `google.api.HttpBody`.
+fn raw(method: &MethodPlan, body: Body, response_body: Option<usize>) -> (bool, bool) {
+    let plans = &method.plans;
+    let holds = |id: MessageId, index: usize| {
+        let field = &plans.message(id).fields[index];
+        !field.is_repeated() && matches!(field.kind, Kind::Message(id) if plans.is_http_body(id))
+    };
+    let takes = match body {
+        Body::None => false,
+        Body::Whole => plans.is_http_body(method.input),
+        Body::Field(index) => holds(method.input, index),
+    };
+    let whole = || plans.is_http_body(method.output);
+    (takes, response_body.map_or_else(whole, |index| holds(method.output, index)))
 }
 
-fn holds_http_body(plans: &Plans, id: MessageId, index: usize) -> bool {
-    let field = &plans.message(id).fields[index];
-    !field.is_repeated() && matches!(field.kind, Kind::Message(id) if is_http_body(plans, id))
+/// Refuses what would leave open which bytes fill a raw body, or which fields the parts.
+fn check_raw(
+    method: &MethodPlan,
+    body: Body,
+    takes_http_body: bool,
+    variables: &[FieldPath],
+) -> Result<(), String> {
+    let in_body = |variable: &&FieldPath| match body {
+        Body::None => false,
+        Body::Whole => true,
+        Body::Field(index) => variable.indexes().first().map(|it| usize::from(*it)) == Some(index),
+    };
+    if let Some(variable) = variables.iter().find(in_body).filter(|_| takes_http_body) {
+        return Err(format!("{{{}}} is part of the raw body", variable.name));
+    }
+    let is_open = match body {
+        Body::Field(index) => {
+            let field = &method.plans.message(method.input).fields[index];
+            let message = field.kind.message().map(|id| method.plans.message(id));
+            !field.is_repeated() && message.is_some_and(|message| message.well_known.is_none())
+        }
+        _ => true,
+    };
+    if method.options.multipart && (takes_http_body || !is_open) {
+        return Err("a multipart body is a message of fields".to_owned());
+    }
+    Ok(())
 }
