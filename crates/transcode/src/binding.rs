@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 
+use crate::entity_tag::EntityTag;
 use crate::field_path::FieldPath;
 use crate::message::Message;
 use crate::plan::{Kind, MessageId, Plans};
@@ -66,6 +67,8 @@ pub(crate) struct Binding {
     pub(crate) variables: Vec<FieldPath>,
     /// Of a PATCH whose request has one.
     pub(crate) update_mask: Option<UpdateMask>,
+    pub(crate) request_etag: Option<EntityTag>,
+    pub(crate) answer_etag: Option<EntityTag>,
 }
 
 /// Where the request body goes.
@@ -245,12 +248,14 @@ pub(crate) fn compile(
     let body = body(method, rule).map_err(&wrong)?;
     let response_body = response_body(method, rule).map_err(&wrong)?;
     let (takes_http_body, answers_http_body) = raw(method, body, response_body);
-    check_raw(method, body, takes_http_body, &variables).map_err(&wrong)?;
+    check_body(method, body, takes_http_body, &variables).map_err(&wrong)?;
     let is_patch = verbs == Verbs::Only(Method::PATCH);
     let mask = || UpdateMask::compile(&method.plans, method.input, body, &variables);
     let binding = Binding {
         method: index,
         update_mask: is_patch.then(mask).flatten(),
+        request_etag: EntityTag::of_request(&method.plans, method.input, body),
+        answer_etag: EntityTag::of_answer(&method.plans, method.output, response_body),
         takes_http_body,
         body,
         answers_http_body,
@@ -334,7 +339,7 @@ fn raw(method: &MethodPlan, body: Body, response_body: Option<usize>) -> (bool, 
 }
 
 /// Refuses what would leave open which bytes fill a raw body, or which fields the parts.
-fn check_raw(
+fn check_body(
     method: &MethodPlan,
     body: Body,
     takes_http_body: bool,

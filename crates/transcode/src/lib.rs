@@ -4,10 +4,16 @@
 //! [`Api::route`] finds the method of a request; the [`Match`] turns path, query and body into
 //! the wire bytes of the request message, and those of the answer into JSON. [`Api::error`]
 //! turns a gRPC status into an HTTP error. Nothing is changed after it is built.
+//!
+//! A stream is the same message after message: [`Documents`] cuts a request body into JSON
+//! documents, [`Match::element`] words one answer. Raw bodies (`google.api.HttpBody`) are not
+//! copied: [`Match::request_prefix`] is what comes before their bytes, [`Match::chunk`] is where
+//! in an answer they are.
 
 mod binding;
 mod compile;
 mod documents;
+mod entity_tag;
 mod error;
 mod fault;
 mod field_path;
@@ -253,6 +259,18 @@ impl<'a> Match<'a> {
         style: Style,
     ) -> Result<Vec<u8>, RequestError> {
         self.binding.request_from_parts(self.method(), self.location(query, style), parts)
+    }
+
+    /// The entity tag of an answer: the `etag` of what its response body shows, such as
+    /// `W/"4"`. None if it has no such string, or an empty one.
+    pub fn etag<'w>(&self, wire: &'w [u8]) -> Option<&'w str> {
+        self.binding.answer_etag?.get(wire)
+    }
+
+    /// Sets the `etag` of a request to that of its `If-Match`, whatever the body says: the
+    /// request's own, or that of the message that is the body. False if it has none.
+    pub fn set_etag(&self, out: &mut Vec<u8>, etag: &str) -> bool {
+        self.binding.request_etag.inspect(|field| field.set(out, etag)).is_some()
     }
 
     fn location<'m>(&'m self, query: Option<&'m str>, style: Style) -> Location<'m> {
