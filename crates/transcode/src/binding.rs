@@ -233,18 +233,9 @@ pub(crate) fn compile(
 ) -> Result<(Verbs, Template, Binding), BuildError> {
     let wrong = |reason: String| BuildError::Binding { method: method.grpc_path.clone(), reason };
     let (verbs, text) = pattern(rule).map_err(|reason| wrong(reason.to_owned()))?;
-    let template = if text == "/" { Ok(Template::root()) } else { Template::parse(&text) };
-    let template = template.map_err(|source| BuildError::Template {
-        method: method.grpc_path.clone(),
-        template: text.clone(),
-        source,
-    })?;
-    let variables = template.variables.iter().map(|variable| {
-        variable_field(method, &variable.field_path).ok_or_else(|| {
-            wrong(format!("{{{}}} is no field with a text form", variable.field_path))
-        })
-    });
-    let variables = variables.collect::<Result<Vec<_>, _>>()?;
+    let template = template(method, &text)?;
+    let variables = template.variables.iter().map(|it| variable(method, &it.field_path));
+    let variables = variables.collect::<Result<Vec<_>, _>>().map_err(&wrong)?;
     let body = body(method, rule).map_err(&wrong)?;
     let response_body = response_body(method, rule).map_err(&wrong)?;
     let (takes_http_body, answers_http_body) = raw(method, body, response_body);
@@ -296,10 +287,22 @@ fn text(message: &DynamicMessage, field: &str) -> String {
     value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned()
 }
 
-fn variable_field(method: &MethodPlan, dotted: &str) -> Option<FieldPath> {
-    let path = FieldPath::resolve(&method.plans, method.input, dotted)?;
-    let field = path.field(&method.plans);
-    (!field.is_repeated() && has_text_form(&method.plans, field.kind)).then_some(path)
+fn template(method: &MethodPlan, text: &str) -> Result<Template, BuildError> {
+    let template = if text == "/" { Ok(Template::root()) } else { Template::parse(text) };
+    template.map_err(|source| BuildError::Template {
+        method: method.grpc_path.clone(),
+        template: text.to_owned(),
+        source,
+    })
+}
+
+fn variable(method: &MethodPlan, dotted: &str) -> Result<FieldPath, String> {
+    let has_text = |path: &FieldPath| {
+        let field = path.field(&method.plans);
+        !field.is_repeated() && has_text_form(&method.plans, field.kind)
+    };
+    let path = FieldPath::resolve(&method.plans, method.input, dotted).filter(has_text);
+    path.ok_or_else(|| format!("{{{dotted}}} is no field with a text form"))
 }
 
 fn body(method: &MethodPlan, rule: &DynamicMessage) -> Result<Body, String> {

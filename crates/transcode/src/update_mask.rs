@@ -66,7 +66,7 @@ impl UpdateMask {
         let inside = |path: &FieldPath| path.name.strip_prefix(&prefix).map(str::to_owned);
         let mut kept: Vec<String> = variables.iter().filter_map(inside).collect();
         kept.push("etag".to_owned());
-        kept.extend((resource == request).then(|| NAME.to_owned()));
+        kept.extend(index.is_none().then(|| NAME.to_owned()));
         let member = index.filter(|_| body == Body::Whole);
         Some(UpdateMask { request, number: mask.number, resource, member, kept })
     }
@@ -123,7 +123,8 @@ impl UpdateMask {
             return Ok(path.into_owned());
         }
         let found = FieldPath::resolve(plans, self.resource, &path);
-        let found = found.filter(|found| self.resource != self.request || found.name != NAME);
+        let is_itself = |path: &FieldPath| path.name == NAME && self.kept.contains(&path.name);
+        let found = found.filter(|found| !is_itself(found));
         found.map(|found| found.name).ok_or_else(|| {
             let shown: String = path.chars().take(PATH_SHOWN).collect();
             let resource = &plans.message(self.resource).full_name;
