@@ -5,12 +5,14 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 
+use crate::entity_tag::EntityTag;
 use crate::field_path::FieldPath;
 use crate::message::Message;
 use crate::plan::{Kind, MessageId, Plans};
 use crate::router::Verbs;
 use crate::template::{Template, TemplateError};
 use crate::text::has_text_form;
+use crate::update_mask::UpdateMask;
 
 /// Why descriptors are no API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +46,7 @@ pub struct MethodPlan {
 #[derive(Debug, Default, Clone, Copy)]
 struct HttpOptions {
     form: bool,
+    multipart: bool,
     oauth_errors: bool,
     success_status: Option<StatusCode>,
 }
@@ -62,6 +65,10 @@ pub(crate) struct Binding {
     pub(crate) answers_http_body: bool,
     /// The fields of the template's variables, in its order.
     pub(crate) variables: Vec<FieldPath>,
+    /// Of a PATCH whose request has one.
+    pub(crate) update_mask: Option<UpdateMask>,
+    pub(crate) request_etag: Option<EntityTag>,
+    pub(crate) answer_etag: Option<EntityTag>,
 }
 
 /// Where the request body goes.
@@ -94,6 +101,11 @@ impl MethodPlan {
     /// Whether the body may be `application/x-www-form-urlencoded`.
     pub fn accepts_form(&self) -> bool {
         self.options.form
+    }
+
+    /// Whether the body may be `multipart/form-data` (RFC 7578).
+    pub fn accepts_multipart(&self) -> bool {
+        self.options.multipart
     }
 
     pub fn is_server_streaming(&self) -> bool {
@@ -174,6 +186,7 @@ fn http_options(
     };
     Ok(HttpOptions {
         form: flag("form").unwrap_or_default(),
+        multipart: flag("multipart").unwrap_or_default(),
         oauth_errors: flag("oauth_errors").unwrap_or_default(),
         success_status: status.filter(|code| *code != 0).map(success).transpose()?,
     })
@@ -220,32 +233,23 @@ pub(crate) fn compile(
 ) -> Result<(Verbs, Template, Binding), BuildError> {
     let wrong = |reason: String| BuildError::Binding { method: method.grpc_path.clone(), reason };
     let (verbs, text) = pattern(rule).map_err(|reason| wrong(reason.to_owned()))?;
-    let template = if text == "/" { Ok(Template::root()) } else { Template::parse(&text) };
-    let template = template.map_err(|source| BuildError::Template {
-        method: method.grpc_path.clone(),
-        template: text.clone(),
-        source,
-    })?;
-    let variables = template.variables.iter().map(|variable| {
-        variable_field(method, &variable.field_path).ok_or_else(|| {
-            wrong(format!("{{{}}} is no field with a text form", variable.field_path))
-        })
-    });
-    let variables = variables.collect::<Result<Vec<_>, _>>()?;
+    let template = template(method, &text)?;
+    let variables = template.variables.iter().map(|it| variable(method, &it.field_path));
+    let variables = variables.collect::<Result<Vec<_>, _>>().map_err(&wrong)?;
     let body = body(method, rule).map_err(&wrong)?;
     let response_body = response_body(method, rule).map_err(&wrong)?;
+    let (takes_http_body, answers_http_body) = raw(method, body, response_body);
+    check_body(method, body, takes_http_body, &variables).map_err(&wrong)?;
+    let is_patch = verbs == Verbs::Only(Method::PATCH);
+    let mask = || UpdateMask::compile(&method.plans, method.input, body, &variables);
     let binding = Binding {
         method: index,
-        takes_http_body: match body {
-            Body::None => false,
-            Body::Whole => is_http_body(&method.plans, method.input),
-            Body::Field(index) => holds_http_body(&method.plans, method.input, index),
-        },
+        update_mask: is_patch.then(mask).flatten(),
+        request_etag: EntityTag::of_request(&method.plans, method.input, body),
+        answer_etag: EntityTag::of_answer(&method.plans, method.output, response_body),
+        takes_http_body,
         body,
-        answers_http_body: match response_body {
-            None => is_http_body(&method.plans, method.output),
-            Some(index) => holds_http_body(&method.plans, method.output, index),
-        },
+        answers_http_body,
         response_body,
         variables,
         template: text,
@@ -283,10 +287,22 @@ fn text(message: &DynamicMessage, field: &str) -> String {
     value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned()
 }
 
-fn variable_field(method: &MethodPlan, dotted: &str) -> Option<FieldPath> {
-    let path = FieldPath::resolve(&method.plans, method.input, dotted)?;
-    let field = path.field(&method.plans);
-    (!field.is_repeated() && has_text_form(&method.plans, field.kind)).then_some(path)
+fn template(method: &MethodPlan, text: &str) -> Result<Template, BuildError> {
+    let template = if text == "/" { Ok(Template::root()) } else { Template::parse(text) };
+    template.map_err(|source| BuildError::Template {
+        method: method.grpc_path.clone(),
+        template: text.to_owned(),
+        source,
+    })
+}
+
+fn variable(method: &MethodPlan, dotted: &str) -> Result<FieldPath, String> {
+    let has_text = |path: &FieldPath| {
+        let field = path.field(&method.plans);
+        !field.is_repeated() && has_text_form(&method.plans, field.kind)
+    };
+    let path = FieldPath::resolve(&method.plans, method.input, dotted).filter(has_text);
+    path.ok_or_else(|| format!("{{{dotted}}} is no field with a text form"))
 }
 
 fn body(method: &MethodPlan, rule: &DynamicMessage) -> Result<Body, String> {
@@ -309,11 +325,47 @@ fn top_level(plans: &Plans, id: MessageId, name: &str, option: &str) -> Result<u
     index.ok_or_else(|| format!("{option} {name:?} is no field of {}", plans.message(id).full_name))
 }
 
-fn is_http_body(plans: &Plans, id: MessageId) -> bool {
-    &*plans.message(id).full_name == "google.api.HttpBody"
+/// Whether the request and the response body are those of a `google.api.HttpBody`.
+fn raw(method: &MethodPlan, body: Body, response_body: Option<usize>) -> (bool, bool) {
+    let plans = &method.plans;
+    let holds = |id: MessageId, index: usize| {
+        let field = &plans.message(id).fields[index];
+        !field.is_repeated() && matches!(field.kind, Kind::Message(id) if plans.is_http_body(id))
+    };
+    let takes = match body {
+        Body::None => false,
+        Body::Whole => plans.is_http_body(method.input),
+        Body::Field(index) => holds(method.input, index),
+    };
+    let whole = || plans.is_http_body(method.output);
+    (takes, response_body.map_or_else(whole, |index| holds(method.output, index)))
 }
 
-fn holds_http_body(plans: &Plans, id: MessageId, index: usize) -> bool {
-    let field = &plans.message(id).fields[index];
-    !field.is_repeated() && matches!(field.kind, Kind::Message(id) if is_http_body(plans, id))
+/// Refuses what would leave open which bytes fill a raw body, or which fields the parts.
+fn check_body(
+    method: &MethodPlan,
+    body: Body,
+    takes_http_body: bool,
+    variables: &[FieldPath],
+) -> Result<(), String> {
+    let in_body = |variable: &&FieldPath| match body {
+        Body::None => false,
+        Body::Whole => true,
+        Body::Field(index) => variable.indexes().first().map(|it| usize::from(*it)) == Some(index),
+    };
+    if let Some(variable) = variables.iter().find(in_body).filter(|_| takes_http_body) {
+        return Err(format!("{{{}}} is part of the raw body", variable.name));
+    }
+    let is_open = match body {
+        Body::Field(index) => {
+            let field = &method.plans.message(method.input).fields[index];
+            let message = field.kind.message().map(|id| method.plans.message(id));
+            !field.is_repeated() && message.is_some_and(|message| message.well_known.is_none())
+        }
+        _ => true,
+    };
+    if method.options.multipart && (takes_http_body || !is_open) {
+        return Err("a multipart body is a message of fields".to_owned());
+    }
+    Ok(())
 }

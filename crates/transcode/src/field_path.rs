@@ -2,7 +2,7 @@
 
 use crate::fault::Fault;
 use crate::plan::{FieldPlan, Kind, MessageId, Plans, WellKnown};
-use crate::wire::{LENGTH, Reader, WireError, close_length, open_length, put_tag};
+use crate::wire::{LENGTH, MAX_DEPTH, Reader, WireError, close_length, open_length, put_tag};
 
 /// The way from a message to one of its fields, through singular messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +13,14 @@ pub(crate) struct FieldPath {
 }
 
 impl FieldPath {
-    /// Resolves names, declared or JSON. None if there is no such field.
+    /// Resolves names, declared or JSON. None if there is no such field, or if it is nested
+    /// deeper than a message may be.
     pub(crate) fn resolve(plans: &Plans, root: MessageId, dotted: &str) -> Option<FieldPath> {
         let mut steps = Vec::new();
         let mut names = Vec::new();
         let mut inside = Some(root);
         for name in dotted.split('.') {
-            let id = inside?;
+            let id = inside.filter(|_| steps.len() < MAX_DEPTH as usize)?;
             let plan = plans.message(id);
             let index = plan.index_of_name(name)?;
             let field = &plan.fields[index];
@@ -48,6 +49,10 @@ impl FieldPath {
         fields.map(move |(at, place)| (way(at), place.1, step(plans, place)))
     }
 
+    pub(crate) fn length(&self) -> usize {
+        self.steps.len()
+    }
+
     pub(crate) fn indexes(&self) -> Vec<u16> {
         self.steps.iter().map(|(_, index)| *index).collect()
     }
@@ -60,15 +65,26 @@ impl FieldPath {
         plans: &Plans,
         put_payload: impl FnOnce(&mut Vec<u8>, &FieldPlan) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
+        self.put_inside(out, plans, |out, field| {
+            put_tag(out, field.number, field.kind.wire_type());
+            put_payload(out, field)
+        })
+    }
+
+    /// The same for whatever the field is made of: tags come from the caller.
+    pub(crate) fn put_inside(
+        &self,
+        out: &mut Vec<u8>,
+        plans: &Plans,
+        put_field: impl FnOnce(&mut Vec<u8>, &FieldPlan) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         let (last, outer) = self.steps.split_last().expect("a path has at least one step");
         let mut starts = Vec::with_capacity(outer.len());
         for place in outer {
             put_tag(out, step(plans, place).number, LENGTH);
             starts.push(open_length(out));
         }
-        let field = step(plans, last);
-        put_tag(out, field.number, field.kind.wire_type());
-        put_payload(out, field)?;
+        put_field(out, step(plans, last))?;
         for start in starts.into_iter().rev() {
             close_length(out, start);
         }
@@ -86,7 +102,7 @@ impl FieldPath {
 }
 
 /// Whether a message's fields can be addressed: not if JSON knows it by another form.
-fn is_open(plans: &Plans, id: MessageId) -> bool {
+pub(crate) fn is_open(plans: &Plans, id: MessageId) -> bool {
     let closed = [WellKnown::Any, WellKnown::Struct, WellKnown::Value, WellKnown::ListValue];
     !plans.message(id).well_known.is_some_and(|known| closed.contains(&known))
 }

@@ -61,6 +61,24 @@ pub(crate) fn put_field(
     decoder.scanner.end()
 }
 
+/// Appends one value of a field, tag included: of a list one element, of a map all entries.
+pub(crate) fn put_element(
+    out: &mut Vec<u8>,
+    plans: &Plans,
+    field: &FieldPlan,
+    text: &str,
+    style: Style,
+) -> Result<()> {
+    let scanner = Scanner::new(text);
+    let mut decoder = Decoder { plans, style, unknown: Unknown::Reject, scanner, out };
+    match field.shape {
+        Shape::List { .. } => decoder.element(field, false, 0)?,
+        _ if decoder.is_absent(field)? => {}
+        _ => decoder.field(field, 0)?,
+    }
+    decoder.scanner.end()
+}
+
 pub(crate) struct Decoder<'a> {
     pub(crate) plans: &'a Plans,
     pub(crate) style: Style,
@@ -217,9 +235,9 @@ impl<'a> Decoder<'a> {
 
     fn map(&mut self, field: &FieldPlan, depth: u32) -> Result<()> {
         let depth = self.open(b'{', "must be an object", depth)?;
-        let entry = field.kind.message().map(|id| self.plans.message(id));
-        let parts = entry.and_then(|e| Some((e.field_by_number(1)?, e.field_by_number(2)?)));
-        let Some((key, value)) = parts else { return Err(broken("is not a map")) };
+        let Some((key, value)) = field.entry(self.plans) else {
+            return Err(broken("is not a map"));
+        };
         let mut keys = HashSet::new();
         if self.scanner.accept(b'}') {
             return Ok(());

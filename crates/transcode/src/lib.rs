@@ -4,10 +4,16 @@
 //! [`Api::route`] finds the method of a request; the [`Match`] turns path, query and body into
 //! the wire bytes of the request message, and those of the answer into JSON. [`Api::error`]
 //! turns a gRPC status into an HTTP error. Nothing is changed after it is built.
+//!
+//! A stream is the same message after message: [`Documents`] cuts a request body into JSON
+//! documents, [`Match::element`] words one answer. Raw bodies (`google.api.HttpBody`) are not
+//! copied: [`Match::request_prefix`] is what comes before their bytes, [`Match::chunk`] is where
+//! in an answer they are.
 
 mod binding;
 mod compile;
 mod documents;
+mod entity_tag;
 mod error;
 mod fault;
 mod field_path;
@@ -15,11 +21,14 @@ mod json;
 mod json_to_wire;
 mod map_to_json;
 mod mask;
+mod media_type;
 mod message;
+mod multipart;
 mod normal;
 mod number;
 mod parameters;
 mod plan;
+mod raw_body;
 mod request;
 mod response;
 mod router;
@@ -29,6 +38,7 @@ mod status;
 mod template;
 mod text;
 mod time;
+mod update_mask;
 mod well_known_to_json;
 mod well_known_to_wire;
 mod wire;
@@ -46,6 +56,7 @@ pub use error::{ErrorFormat, ErrorResponse};
 pub use fault::RequestError;
 pub use json_to_wire::Unknown;
 pub use message::Message;
+pub use multipart::Part;
 pub use plan::{Phi, Style};
 pub use response::{Chunk, Response};
 pub use safe_view::{SAFE_VIEW_LIMIT, SafeView};
@@ -56,7 +67,7 @@ pub use wire_to_json::ResponseError;
 
 use binding::Binding;
 use plan::Plans;
-use request::Parts;
+use request::{Content, Location};
 use router::{Found, Router};
 
 /// Everything that descriptors say about HTTP and JSON.
@@ -201,8 +212,8 @@ impl<'a> Match<'a> {
         body: &[u8],
         style: Style,
     ) -> Result<Vec<u8>, RequestError> {
-        let parts = Parts { values: &self.values, query, content_type, body, style };
-        self.binding.request(self.method(), parts)
+        let content = Content { content_type, bytes: body, style };
+        self.binding.request(self.method(), self.location(query, style), content)
     }
 
     /// The wire bytes of a message that is not the first one of its stream.
@@ -216,8 +227,59 @@ impl<'a> Match<'a> {
         document: &[u8],
         style: Style,
     ) -> Result<Vec<u8>, RequestError> {
-        let parts = Parts { values: &[], query: None, content_type, body: document, style };
-        self.binding.later_request(self.method(), parts)
+        let content = Content { content_type, bytes: document, style };
+        self.binding.later_request(self.method(), content)
+    }
+
+    /// What comes before a raw body in the request message, so that prefix and body together are
+    /// what [`Match::request`] gives. `body_len` is the length of the body, or of its first piece
+    /// where the client streams. None where the body is not raw ([`Match::takes_http_body`]).
+    pub fn request_prefix(
+        &self,
+        query: Option<&str>,
+        content_type: Option<&str>,
+        body_len: usize,
+        style: Style,
+    ) -> Result<Option<Vec<u8>>, RequestError> {
+        let location = self.location(query, style);
+        let prefix =
+            || self.binding.request_prefix(self.method(), location, content_type, body_len);
+        self.takes_http_body().then(prefix).transpose()
+    }
+
+    /// What comes before a later piece of a raw body, as [`Match::later_request`] has it without
+    /// a type. None where the body is not raw.
+    pub fn later_request_prefix(&self, piece_len: usize) -> Option<Vec<u8>> {
+        let prefix = || self.binding.later_request_prefix(self.method(), piece_len);
+        self.takes_http_body().then(prefix)
+    }
+
+    /// The wire bytes of the request message whose body is `multipart/form-data`, where the
+    /// method accepts it ([`MethodPlan::accepts_multipart`]). Parts are as strict as parameters:
+    /// unknown names and repeated singular fields are refused.
+    pub fn request_from_parts(
+        &self,
+        query: Option<&str>,
+        parts: &[Part<'_>],
+        style: Style,
+    ) -> Result<Vec<u8>, RequestError> {
+        self.binding.request_from_parts(self.method(), self.location(query, style), parts)
+    }
+
+    /// The entity tag of an answer: the `etag` of what its response body shows, such as
+    /// `W/"4"`. None if it has no such string, or an empty one.
+    pub fn etag<'w>(&self, wire: &'w [u8]) -> Option<&'w str> {
+        self.binding.answer_etag?.get(wire)
+    }
+
+    /// Sets the `etag` of a request to that of its `If-Match`, whatever the body says: the
+    /// request's own, or that of the message that is the body. False if it has none.
+    pub fn set_etag(&self, out: &mut Vec<u8>, etag: &str) -> bool {
+        self.binding.request_etag.inspect(|field| field.set(out, etag)).is_some()
+    }
+
+    fn location<'m>(&'m self, query: Option<&'m str>, style: Style) -> Location<'m> {
+        Location { values: &self.values, query, style }
     }
 
     /// The HTTP response for the wire bytes of the answer.

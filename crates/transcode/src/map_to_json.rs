@@ -17,10 +17,7 @@ impl Encoder<'_> {
         reader: &mut Reader<'_>,
         depth: u32,
     ) -> Result<bool, Halt> {
-        let plans = self.plans;
-        let entry = field.kind.message().map(|id| plans.message(id));
-        let parts = entry.and_then(|e| Some((e.field_by_number(1)?, e.field_by_number(2)?)));
-        let (key, value) = parts.expect("an entry has a key and a value");
+        let (key, value) = field.entry(self.plans).expect("an entry has a key and a value");
         let mut entries: Vec<(Vec<u8>, Entry<'_>)> = Vec::new();
         let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
         loop {

@@ -3,7 +3,12 @@
 use crate::plan::Style;
 
 /// One path as the message has it; none if it cannot be told which one is meant.
+///
+/// `*` alone stands for all fields (AIP-134).
 pub(crate) fn to_declared(path: &str, style: Style) -> Option<String> {
+    if path == "*" {
+        return Some(path.to_owned());
+    }
     if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_') {
         return None;
     }
@@ -47,6 +52,7 @@ mod tests {
         assert_eq!(to_json("display_name", Style::Rest).as_deref(), Some("display_name"));
         assert_eq!(to_declared("a.displayName", Style::Rest).as_deref(), Some("a.display_name"));
         assert_eq!(to_declared("display_name", Style::Rest).as_deref(), Some("display_name"));
+        assert_eq!(to_declared("*", Style::Canonical).as_deref(), Some("*"));
     }
 
     #[test]

@@ -162,6 +162,10 @@ impl Plans {
         self.message_ids.get(name).copied()
     }
 
+    pub(crate) fn is_http_body(&self, id: MessageId) -> bool {
+        &*self.message(id).full_name == "google.api.HttpBody"
+    }
+
     /// Whether JSON `null` is a value of this kind and not its absence.
     pub(crate) fn null_is_value(&self, kind: Kind) -> bool {
         match kind {
@@ -204,6 +208,12 @@ impl FieldPlan {
 
     pub(crate) fn is_repeated(&self) -> bool {
         matches!(self.shape, Shape::List { .. } | Shape::Map)
+    }
+
+    /// The key and the value of a map's entries.
+    pub(crate) fn entry<'p>(&self, plans: &'p Plans) -> Option<(&'p FieldPlan, &'p FieldPlan)> {
+        let entry = plans.message(self.kind.message().filter(|_| self.shape == Shape::Map)?);
+        Some((entry.field_by_number(1)?, entry.field_by_number(2)?))
     }
 
     /// What stands for the field in [`Style::Rest`] when it is absent and must be written.

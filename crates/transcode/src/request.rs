@@ -7,23 +7,29 @@ use crate::binding::{Binding, Body, MethodPlan};
 use crate::fault::{Fault, RequestError, Within, broken};
 use crate::field_path::FieldPath;
 use crate::json_to_wire::{Unknown, put_field, put_message};
+use crate::media_type::{is_form, is_json};
 use crate::message::utf8;
 use crate::parameters::Parameters;
 use crate::plan::{Plans, Shape, Style};
 use crate::text::put_text;
-use crate::wire::{LENGTH, close_length, open_length, put_bytes, put_tag};
 
 type Result<T> = std::result::Result<T, Fault>;
 
-/// The parts of a request that become a message.
+/// What the URL of a request says.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Parts<'a> {
+pub(crate) struct Location<'a> {
     /// Percent-decoded values of the template's variables.
     pub(crate) values: &'a [Vec<u8>],
     /// Without the question mark.
     pub(crate) query: Option<&'a str>,
+    pub(crate) style: Style,
+}
+
+/// The body of a request, or one document of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a> {
     pub(crate) content_type: Option<&'a str>,
-    pub(crate) body: &'a [u8],
+    pub(crate) bytes: &'a [u8],
     pub(crate) style: Style,
 }
 
@@ -32,10 +38,19 @@ impl Binding {
     pub(crate) fn request(
         &self,
         method: &MethodPlan,
-        parts: Parts<'_>,
+        location: Location<'_>,
+        content: Content<'_>,
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        let mut out = Vec::with_capacity(parts.body.len() + 64);
-        self.put(&mut out, method, parts).map_err(|fault| *fault)?;
+        if self.takes_http_body {
+            return self.raw_request(method, location, content);
+        }
+        let mut out = Vec::with_capacity(content.bytes.len() + 64);
+        self.put(&mut out, method, location, |out| match content.bytes {
+            [] => Ok(()),
+            _ => self.put_content(out, method, content),
+        })
+        .and_then(|()| self.complete_mask(&mut out, method, content))
+        .map_err(|fault| *fault)?;
         Ok(out)
     }
 
@@ -43,25 +58,33 @@ impl Binding {
     pub(crate) fn later_request(
         &self,
         method: &MethodPlan,
-        parts: Parts<'_>,
+        content: Content<'_>,
     ) -> std::result::Result<Vec<u8>, RequestError> {
-        let mut out = Vec::with_capacity(parts.body.len() + 8);
-        self.put_body(&mut out, method, parts).map_err(|fault| *fault)?;
+        if self.takes_http_body {
+            return Ok(self.raw_message(method, content));
+        }
+        let mut out = Vec::with_capacity(content.bytes.len() + 8);
+        self.put_content(&mut out, method, content).map_err(|fault| *fault)?;
         Ok(out)
     }
 
-    fn put(&self, out: &mut Vec<u8>, method: &MethodPlan, parts: Parts<'_>) -> Result<()> {
-        if let Some(query) = parts.query {
-            self.put_query(out, method, query, parts.style)?;
+    /// Appends what query, body and path say.
+    pub(crate) fn put(
+        &self,
+        out: &mut Vec<u8>,
+        method: &MethodPlan,
+        location: Location<'_>,
+        put_body: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<()> {
+        if let Some(query) = location.query {
+            self.put_query(out, method, query, location.style)?;
         }
         let start = out.len();
-        if !parts.body.is_empty() {
-            self.put_body(out, method, parts)?;
-        }
+        put_body(out)?;
         let body_end = out.len();
-        for (variable, value) in self.variables.iter().zip(parts.values) {
+        for (variable, value) in self.variables.iter().zip(location.values) {
             let from = out.len();
-            put_variable(out, method, variable, value, parts.style).within(&variable.name)?;
+            put_variable(out, method, variable, value, location.style).within(&variable.name)?;
             check_agreement(&method.plans, variable, &out[start..body_end], &out[from..])?;
         }
         Ok(())
@@ -77,53 +100,65 @@ impl Binding {
         if self.body == Body::Whole {
             return refuse_all(query);
         }
-        self.parameters(method, style, Unknown::Reject).put(out, query)
-    }
-
-    fn parameters<'a>(
-        &'a self,
-        method: &'a MethodPlan,
-        style: Style,
-        unknown: Unknown,
-    ) -> Parameters<'a> {
         let body = match self.body {
             Body::Field(index) => Some(index),
             _ => None,
         };
-        let (plans, root) = (&*method.plans, method.input().id);
-        Parameters { plans, root, style, unknown, bound: &self.variables, body }
+        Parameters { body, ..self.parameters(method, style) }.put(out, query)
     }
 
-    fn put_body(&self, out: &mut Vec<u8>, method: &MethodPlan, parts: Parts<'_>) -> Result<()> {
+    /// Parameters that set any field but those of the path.
+    pub(crate) fn parameters<'a>(&'a self, method: &'a MethodPlan, style: Style) -> Parameters<'a> {
+        Parameters {
+            plans: &method.plans,
+            root: method.input().id,
+            style,
+            unknown: Unknown::Reject,
+            bound: &self.variables,
+            body: None,
+            noun: "parameter",
+            depth: 0,
+        }
+    }
+
+    fn put_content(
+        &self,
+        out: &mut Vec<u8>,
+        method: &MethodPlan,
+        content: Content<'_>,
+    ) -> Result<()> {
         let plans = &method.plans;
         let input = method.input().id;
         match self.body {
-            Body::None => refuse_body(parts.body),
-            Body::Whole if method.accepts_form() && is_form(parts.content_type) => {
-                let form = self.parameters(method, parts.style, Unknown::Ignore);
-                form.put(out, utf8(parts.body)?)
-            }
-            Body::Whole if self.takes_http_body => {
-                put_http_body(out, parts);
-                Ok(())
+            Body::None => refuse_body(content.bytes),
+            Body::Whole if is_form_of(method, content) => {
+                let form = self.parameters(method, content.style);
+                Parameters { unknown: Unknown::Ignore, ..form }.put(out, utf8(content.bytes)?)
             }
             Body::Whole => {
-                require_json(method, parts.content_type)?;
-                put_message(out, plans, input, utf8(parts.body)?, parts.style, Unknown::Reject)
+                require_json(method, content)?;
+                let text = utf8(content.bytes)?;
+                put_message(out, plans, input, text, content.style, Unknown::Reject)
             }
             Body::Field(index) => {
+                require_json(method, content)?;
                 let field = &plans.message(input).fields[index];
-                if self.takes_http_body {
-                    put_tag(out, field.number, LENGTH);
-                    let start = open_length(out);
-                    put_http_body(out, parts);
-                    close_length(out, start);
-                    return Ok(());
-                }
-                require_json(method, parts.content_type)?;
-                put_field(out, plans, field, utf8(parts.body)?, parts.style)
+                put_field(out, plans, field, utf8(content.bytes)?, content.style)
             }
         }
+    }
+
+    /// Sees to the update mask of a PATCH. A form says nothing of what it leaves out.
+    fn complete_mask(
+        &self,
+        out: &mut Vec<u8>,
+        method: &MethodPlan,
+        content: Content<'_>,
+    ) -> Result<()> {
+        let Some(mask) = &self.update_mask else { return Ok(()) };
+        let is_json = !content.bytes.is_empty() && !is_form_of(method, content);
+        let json = is_json.then(|| utf8(content.bytes)).transpose()?;
+        mask.complete(out, &method.plans, json)
     }
 }
 
@@ -162,39 +197,21 @@ fn refuse_body(body: &[u8]) -> Result<()> {
     if body.trim_ascii() == b"{}" { Ok(()) } else { Err(broken("the request has no body")) }
 }
 
-/// The fields of `google.api.HttpBody`: any type and its bytes as they are.
-fn put_http_body(out: &mut Vec<u8>, parts: Parts<'_>) {
-    if let Some(content_type) = parts.content_type {
-        put_bytes(out, 1, content_type.as_bytes());
+fn is_form_of(method: &MethodPlan, content: Content<'_>) -> bool {
+    method.accepts_form() && is_form(content.content_type)
+}
+
+fn require_json(method: &MethodPlan, content: Content<'_>) -> Result<()> {
+    if is_json(content.content_type) {
+        return Ok(());
     }
-    put_bytes(out, 2, parts.body);
-}
-
-fn require_json(method: &MethodPlan, content_type: Option<&str>) -> Result<()> {
-    let expected = match method.accepts_form() {
-        true => "application/x-www-form-urlencoded or application/json",
-        false => "application/json",
+    let expected = match (method.accepts_form(), method.accepts_multipart()) {
+        (true, true) => {
+            "application/x-www-form-urlencoded, multipart/form-data or application/json"
+        }
+        (true, false) => "application/x-www-form-urlencoded or application/json",
+        (false, true) => "multipart/form-data or application/json",
+        (false, false) => "application/json",
     };
-    let is_json = content_type.is_some_and(|value| {
-        let (essence, is_utf8) = media_type(value);
-        let json = essence == "application/json"
-            || (essence.starts_with("application/") && essence.ends_with("+json"));
-        json && is_utf8
-    });
-    if is_json { Ok(()) } else { Err(Box::new(RequestError::UnsupportedMediaType { expected })) }
-}
-
-fn is_form(content_type: Option<&str>) -> bool {
-    content_type.map(media_type) == Some(("application/x-www-form-urlencoded".to_owned(), true))
-}
-
-/// The type in lower case without parameters, and whether its charset is UTF-8 or left open.
-fn media_type(value: &str) -> (String, bool) {
-    let mut parts = value.split(';');
-    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_utf8 = parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-        !name.trim().eq_ignore_ascii_case("charset")
-            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-    });
-    (essence, is_utf8)
+    Err(Box::new(RequestError::UnsupportedMediaType { expected }))
 }

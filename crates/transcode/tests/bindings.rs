@@ -225,17 +225,25 @@ fn a_type_error_in_a_parameter_is_a_field_error() {
     assert_eq!(path, "int");
 }
 
+const MULTIPART: &str = "option (loop.options.v1.http) = {multipart: true};";
+
 /// The error of an API whose methods have these HTTP rules.
 fn build_error(rules: &[&str]) -> BuildError {
     let methods: String = (0..)
         .zip(rules)
         .map(|(n, rule)| {
-            format!("rpc M{n}(M) returns (M) {{ option (google.api.http) = {{{rule}}}; }}\n")
+            let (rule, options) = rule.split_once(';').unwrap_or((rule, ""));
+            let options = if options.is_empty() { "" } else { MULTIPART };
+            format!(
+                "rpc M{n}(M) returns (M) {{ option (google.api.http) = {{{rule}}}; {options} }}\n"
+            )
         })
         .collect();
     let text = format!(
         "syntax = \"proto3\"; package p; import \"google/api/annotations.proto\";\n\
-         message M {{ string a = 1; repeated string b = 2; M c = 3; }} service S {{ {methods} }}"
+         import \"google/api/httpbody.proto\"; import \"loop/options/v1/options.proto\";\n\
+         message M {{ string a = 1; repeated string b = 2; M c = 3; google.api.HttpBody d = 4; }}\n\
+         service S {{ {methods} }}"
     );
     let folder = std::env::temp_dir().join(format!("transcode-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -263,10 +271,22 @@ fn rules_that_make_no_sense_are_build_errors_that_name_the_method() {
             &[r#"get: "/x/{a={b}}""#],
             r#"/p.S/M0: template "/x/{a={b}}": a variable holds no other variable at byte 6"#,
         ),
-        (&[r#"get: "/x/{d}""#], "/p.S/M0: {d} is no field with a text form"),
+        (&[r#"get: "/x/{e}""#], "/p.S/M0: {e} is no field with a text form"),
         (&[r#"get: "/x/{b}""#], "/p.S/M0: {b} is no field with a text form"),
         (&[r#"get: "/x/{c}""#], "/p.S/M0: {c} is no field with a text form"),
-        (&[r#"post: "/x" body: "d""#], r#"/p.S/M0: body "d" is no field of p.M"#),
+        (&[r#"post: "/x" body: "e""#], r#"/p.S/M0: body "e" is no field of p.M"#),
+        (
+            &[r#"post: "/x/{d.content_type}" body: "d""#],
+            "/p.S/M0: {d.content_type} is part of the raw body",
+        ),
+        (
+            &[r#"post: "/x" body: "d";multipart"#],
+            "/p.S/M0: a multipart body is a message of fields",
+        ),
+        (
+            &[r#"post: "/x" body: "a";multipart"#],
+            "/p.S/M0: a multipart body is a message of fields",
+        ),
         (
             &[r#"post: "/x" response_body: "c.a""#],
             r#"/p.S/M0: response_body "c.a" is no field of p.M"#,

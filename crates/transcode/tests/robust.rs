@@ -84,16 +84,32 @@ proptest! {
 
     #[test]
     fn arbitrary_requests_are_refused_or_become_a_message(
-        path in "/(nested|message|files|any|list)/[a-z%2F]{0,4}(/[CHOIE_2ND]{0,12})?(:go)?",
+        path in "/(nested|message|files|any|list|works|whole/works|scans)/[a-z%2F]{0,4}(/[CHOIE_2ND]{0,12})?(:go)?",
         query in "([a-z_.]{0,8}(text|int|child\\.flag|choice)=[0-9a-z%]{0,4}&?){0,3}",
         body in mutated_json(),
     ) {
-        for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE] {
+        for method in [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
             if let Route::Found(found) = api().route(&method, &path) {
                 let wire = found.request(Some(&query), Some("application/json"), &body, Style::Rest);
                 if let Ok(wire) = wire {
                     found.method().input().to_json(&wire, Style::Rest).unwrap();
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_answers_are_refused_or_shown(fields in wire(), raw: Vec<u8>) {
+        for path in ["/shelves/s:watch", "/shelves/s:books", "/shelves/s:download", "/books/a"] {
+            let Route::Found(found) = api().route(&Method::GET, path) else { panic!("{path}") };
+            for wire in [&fields, &raw] {
+                let mut line = Vec::new();
+                if found.element(wire, Style::Rest, &mut line).is_ok() {
+                    prop_assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&line).is_ok());
+                } else {
+                    prop_assert!(line.is_empty());
+                }
+                let _ = (found.chunk(wire), found.etag(wire), found.response(wire, Style::Rest));
             }
         }
     }
