@@ -22,9 +22,14 @@ pub(crate) fn to_declared(path: &str, style: Style) -> Option<String> {
 
 /// One path as JSON has it; none if it would not read back as the same path.
 pub(crate) fn to_json(path: &str, style: Style) -> Option<String> {
-    if style == Style::Rest {
-        return Some(path.to_owned());
-    }
+    let json = match style {
+        Style::Rest => path.to_owned(),
+        Style::Canonical => camel_case(path)?,
+    };
+    (to_declared(&json, style).as_deref() == Some(path)).then_some(json)
+}
+
+fn camel_case(path: &str) -> Option<String> {
     let mut json = String::with_capacity(path.len());
     let mut letters = path.chars();
     while let Some(letter) = letters.next() {
@@ -53,6 +58,11 @@ mod tests {
     fn a_path_that_does_not_round_trip_is_refused() {
         for path in ["fooBar", "foo_3_bar", "foo__bar", "foo_"] {
             assert_eq!(to_json(path, Style::Canonical), None, "{path}");
+        }
+        for path in ["a,b", "a%", "a b", "é", "fooBar"] {
+            for style in [Style::Canonical, Style::Rest] {
+                assert_eq!(to_json(path, style), None, "{path}");
+            }
         }
         assert_eq!(to_declared("foo_bar", Style::Canonical), None);
         assert_eq!(to_declared("foo bar", Style::Rest), None);
