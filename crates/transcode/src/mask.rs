@@ -4,7 +4,8 @@ use crate::plan::Style;
 
 /// One path as the message has it; none if it cannot be told which one is meant.
 pub(crate) fn to_declared(path: &str, style: Style) -> Option<String> {
-    if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_') {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_';
+    if path.is_empty() || !path.bytes().all(is_plain) {
         return None;
     }
     if path.contains('_') {
@@ -59,12 +60,13 @@ mod tests {
         for path in ["fooBar", "foo_3_bar", "foo__bar", "foo_"] {
             assert_eq!(to_json(path, Style::Canonical), None, "{path}");
         }
-        for path in ["a,b", "a%", "a b", "é", "fooBar"] {
+        for path in ["", "a,b", "a%", "a b", "é", "fooBar"] {
             for style in [Style::Canonical, Style::Rest] {
                 assert_eq!(to_json(path, style), None, "{path}");
             }
         }
         assert_eq!(to_declared("foo_bar", Style::Canonical), None);
         assert_eq!(to_declared("foo bar", Style::Rest), None);
+        assert_eq!(to_declared("", Style::Rest), None);
     }
 }
