@@ -32,6 +32,10 @@ conformance-json: ## Put Google's protobuf JSON conformance suite to the transco
 	@cd $(ROOT) && deploy/dev/install.sh conformance
 	@cd $(ROOT) && cargo run --quiet --package json-conformance
 
+fuzz: ## Fuzz the transcoder, FUZZ_SECONDS (60) for each target
+	@cd $(ROOT) && deploy/dev/install.sh fuzz
+	@cd $(ROOT) && deploy/dev/fuzz.sh
+
 gen: ## Write everything that is derived from proto/
 	@cd $(ROOT) && cargo xtask gen
 

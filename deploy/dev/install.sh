@@ -212,7 +212,7 @@ install_runner() {
 
 # Unpacks a newer C library beside the suite, by lists of its own: the system's stay untouched.
 newer_libraries() {
-  has apt-get && has dpkg-deb || fail "the suite needs glibc 2.38 or later"
+  if ! has apt-get || ! has dpkg-deb; then fail "the suite needs glibc 2.38 or later"; fi
   lists=$suite/apt
   mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial" "$suite/debian"
   touch "$lists/status"
