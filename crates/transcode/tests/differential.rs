@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "differential/choices.rs"]
 mod choices;
+#[path = "differential/mutations.rs"]
 mod mutations;
+#[path = "differential/reading.rs"]
 mod reading;
-#[path = "../support/mod.rs"]
 mod support;
 
 use choices::Choices;
