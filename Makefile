@@ -7,10 +7,10 @@ LOOP := cargo run --quiet --package loop-platform --bin loop --
 export LOOP_DATA ?= $(ROOT).loop
 export LOOP_CREDENTIALS ?= $(LOOP_DATA)/credentials.json
 
-.PHONY: help up demo test lint gen check reset timings audit
+.PHONY: help up demo test lint gen check reset timings audit conformance-json fuzz
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(ROOT)Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(ROOT)Makefile
 
 up: ## Run the whole platform in one process; Ctrl-C stops it
 	@cd $(ROOT) && deploy/dev/install.sh run
@@ -27,6 +27,14 @@ test: ## Run every test, with the engines it needs
 lint: ## Check format, lints, contracts, licences and what is generated
 	@cd $(ROOT) && deploy/dev/install.sh lint
 	@cd $(ROOT) && cargo xtask lint
+
+conformance-json: ## Put Google's protobuf JSON conformance suite to the transcoder
+	@cd $(ROOT) && deploy/dev/install.sh conformance
+	@cd $(ROOT) && cargo run --quiet --package json-conformance
+
+fuzz: ## Fuzz the transcoder, FUZZ_SECONDS (60) for each target
+	@cd $(ROOT) && deploy/dev/install.sh fuzz
+	@cd $(ROOT) && deploy/dev/fuzz.sh
 
 gen: ## Write everything that is derived from proto/
 	@cd $(ROOT) && cargo xtask gen

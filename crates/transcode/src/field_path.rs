@@ -4,6 +4,10 @@ use crate::fault::Fault;
 use crate::plan::{FieldPlan, Kind, MessageId, Plans, WellKnown};
 use crate::wire::{LENGTH, MAX_DEPTH, Reader, WireError, close_length, open_length, put_tag};
 
+/// How many names a path may have: the last may be that of a message as well, and what is
+/// nested more deeply is read by nobody.
+const MAX_STEPS: usize = MAX_DEPTH as usize - 1;
+
 /// The way from a message to one of its fields, through singular messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FieldPath {
@@ -13,14 +17,14 @@ pub(crate) struct FieldPath {
 }
 
 impl FieldPath {
-    /// Resolves names, declared or JSON. None if there is no such field, or if it is nested
-    /// deeper than a message may be.
+    /// Resolves names, declared or JSON. None if there is no such field, or none that a message
+    /// may be nested so deeply for.
     pub(crate) fn resolve(plans: &Plans, root: MessageId, dotted: &str) -> Option<FieldPath> {
         let mut steps = Vec::new();
         let mut names = Vec::new();
         let mut inside = Some(root);
         for name in dotted.split('.') {
-            let id = inside.filter(|_| steps.len() < MAX_DEPTH as usize)?;
+            let id = inside.filter(|_| steps.len() < MAX_STEPS)?;
             let plan = plans.message(id);
             let index = plan.index_of_name(name)?;
             let field = &plan.fields[index];

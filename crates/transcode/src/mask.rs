@@ -9,7 +9,8 @@ pub(crate) fn to_declared(path: &str, style: Style) -> Option<String> {
     if path == "*" {
         return Some(path.to_owned());
     }
-    if !path.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_') {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_';
+    if path.is_empty() || !path.bytes().all(is_plain) {
         return None;
     }
     if path.contains('_') {
@@ -27,9 +28,14 @@ pub(crate) fn to_declared(path: &str, style: Style) -> Option<String> {
 
 /// One path as JSON has it; none if it would not read back as the same path.
 pub(crate) fn to_json(path: &str, style: Style) -> Option<String> {
-    if style == Style::Rest {
-        return Some(path.to_owned());
-    }
+    let json = match style {
+        Style::Rest => path.to_owned(),
+        Style::Canonical => camel_case(path)?,
+    };
+    (to_declared(&json, style).as_deref() == Some(path)).then_some(json)
+}
+
+fn camel_case(path: &str) -> Option<String> {
     let mut json = String::with_capacity(path.len());
     let mut letters = path.chars();
     while let Some(letter) = letters.next() {
@@ -60,7 +66,13 @@ mod tests {
         for path in ["fooBar", "foo_3_bar", "foo__bar", "foo_"] {
             assert_eq!(to_json(path, Style::Canonical), None, "{path}");
         }
+        for path in ["", "a,b", "a%", "a b", "é", "fooBar"] {
+            for style in [Style::Canonical, Style::Rest] {
+                assert_eq!(to_json(path, style), None, "{path}");
+            }
+        }
         assert_eq!(to_declared("foo_bar", Style::Canonical), None);
         assert_eq!(to_declared("foo bar", Style::Rest), None);
+        assert_eq!(to_declared("", Style::Rest), None);
     }
 }

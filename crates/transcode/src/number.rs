@@ -118,6 +118,14 @@ fn float(text: &str) -> Result<f32> {
     value.ok_or_else(|| broken("must be a number within the range of a float"))
 }
 
+/// Whether a text is a JSON number that every reader can take: one beyond the range of a double
+/// is an error to some and infinite to others (RFC 8259 section 6).
+pub(crate) fn is_interoperable(text: &[u8]) -> bool {
+    let is_small = text.len() < 300 && !text.contains(&b'e') && !text.contains(&b'E');
+    is_number(text)
+        && (is_small || std::str::from_utf8(text).is_ok_and(|text| double(text).is_ok()))
+}
+
 fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
@@ -194,6 +202,18 @@ mod tests {
         assert!(float("3.502823e+38").is_err());
         assert_eq!(float("3.4028235e+38").unwrap(), f32::MAX);
         assert!(double("nan").is_err() && double("inf").is_err() && double("1.").is_err());
+    }
+
+    #[test]
+    fn a_number_beyond_a_double_is_not_for_every_reader() {
+        let long = format!("1{}", "0".repeat(308));
+        for text in ["0", "-1.50", "1e2", "1E-400", "1.7976931348623157e308", &long] {
+            assert!(is_interoperable(text.as_bytes()), "{text}");
+        }
+        let longer = format!("{long}0");
+        for text in ["", "1.", "NaN", "n/a", "\u{e9}", "1e309", "-1E400", &longer] {
+            assert!(!is_interoperable(text.as_bytes()), "{text}");
+        }
     }
 
     proptest! {

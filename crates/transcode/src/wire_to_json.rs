@@ -7,9 +7,9 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::json::{is_number, write_utf8};
+use crate::json::write_utf8;
 use crate::normal::{Order, fits, is_normal, normalise};
-use crate::number::{from_zigzag, write_float, write_integer, write_quoted};
+use crate::number::{from_zigzag, is_interoperable, write_float, write_integer, write_quoted};
 use crate::plan::{FieldPlan, Kind, MessageId, MessagePlan, Plans, Shape, Style};
 use crate::wire::{LENGTH, MAX_DEPTH, Reader, WireError};
 
@@ -371,9 +371,10 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// A number in REST if it is one, with every digit as the service wrote it.
+    /// A number in REST if it is one that clients can read, with every digit as the service
+    /// wrote it.
     fn decimal(&mut self, bytes: &[u8]) -> Result<bool, Halt> {
-        if self.style == Style::Rest && is_number(bytes) {
+        if self.style == Style::Rest && is_interoperable(bytes) {
             self.out.extend_from_slice(bytes);
             return Ok(false);
         }

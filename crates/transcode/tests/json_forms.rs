@@ -175,6 +175,7 @@ fn rest_has_declared_names_short_enums_and_bare_decimals() {
         (r#"{"optional_choice":"unspecified"}"#, r#""optional_choice":"unspecified""#),
         (r#"{"exact":12345678901234567890.10}"#, r#""exact":12345678901234567890.10"#),
         (r#"{"exact":"1e5"}"#, r#""exact":1e5"#),
+        (r#"{"exact":"1e400"}"#, r#""exact":"1e400""#),
         (r#"{"exact":"about 5"}"#, r#""exact":"about 5""#),
         (r#"{"mask":"a_b,cD"}"#, r#""mask":"a_b,c_d""#),
         (r#"{"fixedLongs":[1]}"#, r#""fixed_longs":["1"]"#),

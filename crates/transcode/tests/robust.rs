@@ -162,3 +162,23 @@ fn disorder_at_every_level_takes_no_exponential_time() {
     let json = every().to_json(&wire, Style::Canonical).unwrap();
     assert!(json.starts_with(b"{\"int\":1,\"child\":{\"int\":1,"));
 }
+
+#[test]
+fn a_parameter_reaches_as_deep_as_a_message_may_be_nested() {
+    let Route::Found(found) = api().route(&Method::GET, "/any") else { panic!() };
+    for last in ["int=1", "wrapped_text=a"] {
+        let request = |levels: usize| {
+            let query = format!("{}{last}", "child.".repeat(levels));
+            found.request(Some(&query), None, b"", Style::Rest)
+        };
+        assert!(every().to_json(&request(98).unwrap(), Style::Rest).is_ok());
+        assert!(
+            prost_reflect::DynamicMessage::decode(support::descriptor(), &*request(98).unwrap())
+                .is_ok()
+        );
+        for levels in [99, 100, 200_000] {
+            let error = request(levels).unwrap_err().to_string();
+            assert!(error.ends_with("is not a known parameter"), "{error}");
+        }
+    }
+}
