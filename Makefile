@@ -7,7 +7,11 @@ LOOP := cargo run --quiet --package loop-platform --bin loop --
 export LOOP_DATA ?= $(ROOT).loop
 export LOOP_CREDENTIALS ?= $(LOOP_DATA)/credentials.json
 
-.PHONY: help up demo test lint gen check reset timings audit conformance-json fuzz
+# Of `make bench-edge`: how often each peer has its turn, and for how long.
+ROUNDS ?= 5
+SECONDS ?= 2
+
+.PHONY: help up demo test lint gen check reset timings audit bench-edge conformance-json fuzz
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(ROOT)Makefile
@@ -47,6 +51,10 @@ audit: ## Verify the sealed audit logs of the platform that `make up` made
 
 timings: ## Measure the builds that docs/timings.md speaks of
 	@cd $(ROOT) && cargo xtask timings
+
+bench-edge: ## Measure the edge beside Envoy and a bare hop
+	@cd $(ROOT) && deploy/dev/install.sh bench
+	@cd $(ROOT) && cargo run --quiet --release --package bench -- run --rounds $(ROUNDS) --seconds $(SECONDS) --report docs/benchmarks/edge.md
 
 reset: ## Forget the data of `make up`
 	@rm -rf "$(LOOP_DATA)" && echo "forgot $(LOOP_DATA)"

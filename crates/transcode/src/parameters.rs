@@ -130,7 +130,7 @@ impl<'a> Parameters<'a> {
     fn target<'n>(&self, name: &'n str) -> Result<Option<Target<'n>>> {
         let resolve = |name| {
             let path = FieldPath::resolve(self.plans, self.root, name)?;
-            (self.depth + path.length() <= MAX_DEPTH as usize).then_some(path)
+            (self.depth + path.length() < MAX_DEPTH as usize).then_some(path)
         };
         if let Some(path) = resolve(name) {
             return Ok(Some(Target::Field(path)));

@@ -132,7 +132,7 @@ fn run(plan: Plan, only: &str, report: Option<&Path>) -> anyhow::Result<()> {
 
 /// All peers that can be had.
 fn start(stage: &Stage) -> anyhow::Result<Vec<Running>> {
-    let has_envoy = peer::has_envoy(&stage.root);
+    let has_envoy = envoy::program(&stage.root).exists();
     if !has_envoy {
         eprintln!("Envoy is not here and is left out; `deploy/dev/install.sh bench` installs it");
     }

@@ -1,10 +1,6 @@
 //! Those who are compared, each as a process in front of the same upstream.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -92,8 +88,8 @@ impl Stage {
     pub fn start(&self, peer: Peer) -> anyhow::Result<Running> {
         let listen = free_address()?;
         let process = match peer {
-            Peer::Edge => self.own("edge", listen)?,
-            Peer::Floor => self.own("floor", listen)?,
+            Peer::Edge => self.own("edge", listen, self.edge_descriptors())?,
+            Peer::Floor => self.own("floor", listen, None)?,
             Peer::Envoy => self.envoy(listen, Authorizer::None)?,
             Peer::EnvoyAuthorized => self.envoy(listen, Authorizer::Upstream)?,
         };
@@ -101,26 +97,21 @@ impl Stage {
         Ok(Running { peer, process, idle })
     }
 
-    fn own(&self, role: &str, listen: std::net::SocketAddr) -> anyhow::Result<Process> {
-        let mut arguments = vec![
-            role.to_owned(),
-            format!("--listen={listen}"),
-            format!("--upstream={}", self.upstream.address),
-        ];
-        if role == "edge" {
-            let descriptors = self.folder.join(EDGE_DESCRIPTORS);
-            arguments.push(format!("--descriptors={}", descriptors.display()));
-        }
+    fn edge_descriptors(&self) -> Option<String> {
+        Some(format!("--descriptors={}", self.folder.join(EDGE_DESCRIPTORS).display()))
+    }
+
+    fn own(&self, role: &str, listen: SocketAddr, more: Option<String>) -> anyhow::Result<Process> {
+        let upstream = format!("--upstream={}", self.upstream.address);
+        let mut arguments = vec![role.to_owned(), format!("--listen={listen}"), upstream];
+        arguments.extend(more);
         let log = self.folder.join(format!("{role}.log"));
+        // Not as an argument, which any process of the machine may read.
         let token = [("BENCH_TOKEN", self.token.as_str())];
         Process::start(PROXY, &own()?, &arguments, &token, listen, &log)
     }
 
-    fn envoy(
-        &self,
-        listen: std::net::SocketAddr,
-        authorizer: Authorizer,
-    ) -> anyhow::Result<Process> {
+    fn envoy(&self, listen: SocketAddr, authorizer: Authorizer) -> anyhow::Result<Process> {
         let descriptors = self.folder.join(ENVOY_DESCRIPTORS);
         let text = envoy::configuration(listen, self.upstream.address, &descriptors, authorizer);
         let path = self.folder.join(format!("envoy-{authorizer:?}.yaml"));
@@ -173,9 +164,4 @@ fn read(text: &str) -> anyhow::Result<Value> {
 /// This very program, whose other roles the peers are.
 fn own() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("find this program")
-}
-
-/// Whether Envoy is where the installer puts it.
-pub fn has_envoy(root: &Path) -> bool {
-    envoy::program(root).exists()
 }
