@@ -49,6 +49,11 @@ impl<V> Expiring<V> {
         evicted
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.by_end.clear();
+    }
+
     /// Removes the entry that ends soonest.
     fn pop(&mut self) -> Option<Entry<V>> {
         let (_, key) = self.by_end.pop_first()?;

@@ -12,7 +12,9 @@
 mod embedded;
 mod error;
 mod expiring;
+mod link;
 mod lock;
+mod near;
 mod rate;
 mod redis;
 #[cfg(test)]
@@ -26,10 +28,12 @@ use std::time::Duration;
 
 pub use error::{Error, Result};
 pub use lock::Lease;
+pub use near::{Near, Ticket};
 pub use rate::Verdict;
 pub use token::Lookup;
 
 use embedded::Embedded;
+use near::Watchers;
 use redis::Redis;
 
 /// A handle to short-lived state. Clones are cheap and share it.
@@ -37,6 +41,7 @@ use redis::Redis;
 pub struct Cache {
     backend: Backend,
     namespace: Arc<str>,
+    watchers: Arc<Watchers>,
 }
 
 #[derive(Clone)]
@@ -69,7 +74,8 @@ impl Cache {
     pub fn with_namespace(&self, namespace: &str) -> Self {
         // The colon ends a namespace in a key, so none may stand inside.
         let namespace = namespace.replace('%', "%25").replace(':', "%3A");
-        Self { backend: self.backend.clone(), namespace: namespace.into() }
+        let (backend, watchers) = (self.backend.clone(), self.watchers.clone());
+        Self { backend, namespace: namespace.into(), watchers }
     }
 
     /// Asks the backend for a sign of life.
@@ -85,7 +91,7 @@ impl Cache {
     }
 
     fn new(backend: Backend) -> Self {
-        Self { backend, namespace: "".into() }
+        Self { backend, namespace: "".into(), watchers: Arc::default() }
     }
 
     fn key(&self, kind: &str, name: &[u8]) -> Vec<u8> {

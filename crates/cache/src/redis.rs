@@ -1,5 +1,7 @@
 //! The shared backend: every operation is one command or one script, within 250 ms.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -7,6 +9,8 @@ use deadpool_redis::redis::{self, FromRedisValue, Script, ScriptInvocation};
 use deadpool_redis::{Connection, Manager, Pool};
 use tokio::time::timeout;
 
+use crate::link::Link;
+use crate::near::Watchers;
 use crate::window::{FORGIVEN_AFTER, LOCKOUTS, STRIKES};
 use crate::{Error, Lookup, Result, Verdict};
 
@@ -28,7 +32,10 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 /// Connections to a Redis, and the scripts to run there.
 pub(crate) struct Redis {
+    url: Box<str>,
     pool: Pool,
+    /// By namespace: one for all that listens there.
+    links: Mutex<HashMap<Arc<str>, Weak<Link>>>,
     allow: Script,
     fence: Script,
     lock: Script,
@@ -41,6 +48,8 @@ impl Redis {
         let manager = Manager::new(url).map_err(Error::Address)?;
         let pool = Pool::builder(manager).max_size(CONNECTIONS).build();
         Ok(Self {
+            url: url.into(),
+            links: Mutex::default(),
             pool: pool.expect("only a pool with timeouts of its own needs a runtime"),
             allow: allow_script(SERVER_CLOCK),
             fence: Script::new(include_str!("scripts/fence.lua")),
@@ -100,6 +109,24 @@ impl Redis {
         self.run(self.release.prepare_invoke().key(key).arg(fence)).await
     }
 
+    /// The link over which fences of a namespace are heard.
+    pub(crate) fn link(
+        &self,
+        namespace: &Arc<str>,
+        prefix: Vec<u8>,
+        watchers: &Arc<Watchers>,
+    ) -> Arc<Link> {
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = links.get(namespace).and_then(Weak::upgrade) {
+            return link;
+        }
+        links.retain(|_, link| link.strong_count() > 0);
+        let link = Link::new(&self.url, namespace.clone(), prefix, watchers.clone());
+        let link = Arc::new(link.expect("the pool has taken the same address"));
+        links.insert(namespace.clone(), Arc::downgrade(&link));
+        link
+    }
+
     async fn run<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T> {
         self.within_timeout(async |mut redis| call.invoke_async(&mut redis).await).await
     }
@@ -148,8 +175,6 @@ fn verdict(reply: (bool, u32, u64, u64, u64)) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
     use proptest::test_runner::TestRunner;
     use tokio::net::TcpListener;

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::near::{Held, Near};
 use crate::{Backend, Cache, Result, milliseconds};
 
 /// What the cache knows about a token.
@@ -83,14 +84,31 @@ impl Cache {
     /// [`Unavailable`](crate::Error::Unavailable): the keys may or may not be fenced. Do not
     /// commit; fencing again is harmless.
     pub async fn fence(&self, keys: &[[u8; 32]], ttl: Duration) -> Result<()> {
-        let keys: Vec<_> = keys.iter().map(|key| self.token(key)).collect();
-        match &self.backend {
-            Backend::Redis(redis) => redis.fence(&keys, milliseconds(ttl)).await,
+        let fenced: Vec<_> = keys.iter().map(|key| self.token(key)).collect();
+        let answer = match &self.backend {
+            Backend::Redis(redis) => redis.fence(&fenced, milliseconds(ttl)).await,
             Backend::Embedded(embedded) => {
-                keys.iter().for_each(|key| embedded.fence(key, milliseconds(ttl)));
+                fenced.iter().for_each(|key| embedded.fence(key, milliseconds(ttl)));
                 Ok(())
             }
-        }
+        };
+        // Whoever asks from here on meets the fence; whoever asked before may not keep the answer.
+        self.watchers.invalidate(&self.namespace, keys);
+        answer
+    }
+
+    /// A cache in this process for decoded records, in front of this one: at most `capacity`
+    /// values, each for `ttl` after it was put. What this cache fences it forgets.
+    pub fn near<T: Send + Sync + 'static>(&self, capacity: usize, ttl: Duration) -> Near<T> {
+        let held = Held::new(capacity);
+        self.watchers.add(&self.namespace, &held);
+        let link = match &self.backend {
+            Backend::Redis(redis) => {
+                Some(redis.link(&self.namespace, self.key("token", b""), &self.watchers))
+            }
+            Backend::Embedded(_) => None,
+        };
+        Near::new(held, link, ttl)
     }
 
     fn token(&self, key: &[u8; 32]) -> Vec<u8> {

@@ -121,6 +121,6 @@ impl tower::Service<Request<Body>> for TestClient {
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         request.headers_mut().extend(self.headers.clone());
-        self.peer.call(request)
+        tower::Service::call(&mut self.peer, request)
     }
 }

@@ -116,6 +116,21 @@ impl Error {
         self
     }
 
+    /// The same error for another who waited for it. The cause stays with the first.
+    pub(crate) fn again(&self) -> Self {
+        let Inner { code, reason, message, metadata, violations, retry_after, source: _ } =
+            &*self.0;
+        Self(Box::new(Inner {
+            code: *code,
+            reason,
+            message: message.clone(),
+            metadata: metadata.clone(),
+            violations: violations.clone(),
+            retry_after: *retry_after,
+            source: None,
+        }))
+    }
+
     pub fn code(&self) -> Code {
         self.0.code
     }
@@ -174,7 +189,17 @@ impl From<cache::Error> for Error {
 
 impl From<mesh::Error> for Error {
     fn from(source: mesh::Error) -> Self {
-        Self::unavailable("PEER_UNKNOWN", "a service is not reachable").caused_by(source)
+        let error = match source {
+            mesh::Error::UnknownPeer(_) | mesh::Error::Address(_) => {
+                Self::unavailable("PEER_UNKNOWN", "a service is not reachable")
+            }
+            mesh::Error::Open { retry_after, .. } => {
+                Self::unavailable("PEER_UNREACHABLE", "a service is not reachable")
+                    .retry_after(retry_after)
+            }
+            _ => Self::unavailable("PEER_UNREACHABLE", "a service is not reachable"),
+        };
+        error.caused_by(source)
     }
 }
 

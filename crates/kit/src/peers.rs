@@ -170,7 +170,7 @@ impl Service<Request<Body>> for Outbound {
         for (name, value) in self.headers.iter() {
             request.headers_mut().insert(name, value.clone());
         }
-        let answer = self.peer.call(request);
+        let answer = Service::call(&mut self.peer, request);
         Box::pin(async move {
             match tokio::time::timeout(DEADLINE, answer).await {
                 Ok(answer) => answer,

@@ -33,7 +33,8 @@ pub struct Config {
     #[arg(long, env = "LOOP_PUBLIC_URL")]
     pub public_url: Option<Uri>,
 
-    /// Where services of other processes are, such as clinical=http://10.0.0.7:7001
+    /// Where services of other processes are, such as clinical=http://10.0.0.7:7001; one that is
+    /// named several times has replicas
     #[arg(long, env = "LOOP_PEERS", value_delimiter = ',')]
     pub peers: Vec<PeerAddress>,
 

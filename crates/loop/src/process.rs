@@ -1,6 +1,6 @@
 //! What any shape of the platform is made of: backends, services, an edge, background work.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use bus::{DurableBus, Fast, PostgresQueue, Routes};
@@ -116,8 +116,12 @@ impl Process {
              fenced where every process looks"
         );
         let mesh = Mesh::default();
+        let mut replicas = BTreeMap::<_, Vec<_>>::new();
         for peer in &config.peers {
-            mesh.add_remote(peer.service, &peer.address)?;
+            replicas.entry(peer.service).or_default().push(peer.address.clone());
+        }
+        for (service, addresses) in replicas {
+            mesh.add_replicas(service, &addresses)?;
         }
         let (doors, work) = (CancellationToken::new(), CancellationToken::new());
         Ok(Self { backends, mesh, tasks: TaskTracker::new(), doors, work })

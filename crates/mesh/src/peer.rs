@@ -1,18 +1,23 @@
-//! One peer as a tower service.
+//! One peer: called with a message held whole, or as a tower service.
 
 use std::{
     convert::Infallible,
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use tonic::{body::Body, transport::Channel};
+use http_body_util::Full;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::{Status, body::Body};
 use tower::{BoxError, Service, ServiceExt as _, util::BoxCloneSyncService};
 
-use crate::SERVICE;
+use crate::{Error, Retry, SERVICE, remote::Remote};
 
 /// A service with all its layers, as the process that runs it calls it.
 pub type App = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -26,20 +31,103 @@ pub struct Peer {
 
 #[derive(Clone)]
 enum Way {
-    Local(App),
-    Remote(Channel),
+    Local(Local),
+    Remote(Arc<Remote>),
+}
+
+/// An app of this process.
+#[derive(Clone)]
+struct Local {
+    app: App,
+    runs: Runs,
+}
+
+#[derive(Clone)]
+enum Runs {
+    /// Where it is called from. Remembers the runtime that it was added in, if it was in one.
+    Here(Option<Handle>),
+    On(Handle),
 }
 
 impl Peer {
     pub(crate) fn local(name: &'static str, app: App) -> Self {
-        Self { name, way: Way::Local(app) }
+        let runs = Runs::Here(Handle::try_current().ok());
+        Self { name, way: Way::Local(Local { app, runs }) }
     }
 
-    pub(crate) fn remote(name: &'static str, channel: Channel) -> Self {
-        Self { name, way: Way::Remote(channel) }
+    pub(crate) fn remote(name: &'static str, remote: Remote) -> Self {
+        Self { name, way: Way::Remote(Arc::new(remote)) }
+    }
+
+    /// The same peer for a runtime of its own: see [`Mesh::own_core`](crate::Mesh::own_core).
+    pub(crate) fn own_core(&self) -> Self {
+        let way = match &self.way {
+            Way::Local(local) => Way::Local(local.own_core()),
+            Way::Remote(remote) => Way::Remote(Arc::new(remote.anew())),
+        };
+        Self { name: self.name, way }
+    }
+
+    /// Calls with a request held whole, which may be sent again as `retry` says. How long to wait
+    /// for an answer is the caller's to say, by dropping the future.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`] of a peer that is not available.
+    pub async fn call(
+        &self,
+        mut request: Request<Bytes>,
+        retry: Retry,
+    ) -> Result<Response<Body>, Error> {
+        self.mark(&mut request);
+        match &self.way {
+            Way::Local(local) => {
+                local.call(self.name, request.map(|it| Body::new(Full::new(it)))).await
+            }
+            Way::Remote(remote) => remote.call(request, retry).await,
+        }
+    }
+
+    async fn stream(self, request: Request<Body>) -> Result<Response<Body>, Error> {
+        match self.way {
+            Way::Local(local) => local.call(self.name, request).await,
+            Way::Remote(remote) => remote.stream(request).await,
+        }
+    }
+
+    fn mark<B>(&self, request: &mut Request<B>) {
+        request.headers_mut().insert(SERVICE, HeaderValue::from_static(self.name));
     }
 }
 
+impl Local {
+    fn own_core(&self) -> Self {
+        let runs = match &self.runs {
+            Runs::Here(Some(home)) => Runs::On(home.clone()),
+            same => same.clone(),
+        };
+        Self { app: self.app.clone(), runs }
+    }
+
+    async fn call(
+        &self,
+        name: &'static str,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, Error> {
+        let answer = self.app.clone().oneshot(request);
+        let Ok(response) = match &self.runs {
+            Runs::Here(_) => answer.await,
+            Runs::On(home) => {
+                let task = AbortOnDropHandle::new(home.spawn(answer));
+                task.await.map_err(|_| Error::Ended(name))?
+            }
+        };
+        Ok(response)
+    }
+}
+
+/// For bodies that come bit by bit: such a request is sent again only if nothing of it was sent.
+/// The error is a `tonic::Status` whose source is an [`Error`].
 impl Service<Request<Body>> for Peer {
     type Response = Response<Body>;
     type Error = BoxError;
@@ -50,17 +138,9 @@ impl Service<Request<Body>> for Peer {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        request.headers_mut().insert(SERVICE, HeaderValue::from_static(self.name));
-        match &self.way {
-            Way::Local(app) => {
-                let answer = app.clone().oneshot(request);
-                Box::pin(async { Ok(answer.await?) })
-            }
-            Way::Remote(channel) => {
-                let answer = channel.clone().oneshot(request);
-                Box::pin(async { Ok(answer.await?) })
-            }
-        }
+        self.mark(&mut request);
+        let peer = self.clone();
+        Box::pin(async move { Ok(peer.stream(request).await.map_err(Status::from)?) })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checkpoints 1 to 3: each lets a request through, richer by what it found out, or refuses it.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use contract::{CallerKind, Method};
 use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
@@ -36,10 +36,13 @@ impl Check for Introspect {
     async fn check(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Result<()> {
         let method = method(extensions);
         let caller = match bearer(headers)? {
-            Some(token) => self.0.caller(token).await?.ok_or_else(|| {
-                Error::unauthenticated("the access token is unknown, expired or revoked")
-                    .with("www_authenticate", "Bearer error=\"invalid_token\"")
-            })?,
+            Some(token) => {
+                let caller = self.0.caller(token).await?.ok_or_else(|| {
+                    Error::unauthenticated("the access token is unknown, expired or revoked")
+                        .with("www_authenticate", "Bearer error=\"invalid_token\"")
+                })?;
+                Arc::unwrap_or_clone(caller)
+            }
             None if method.is_public() => Caller::public(),
             None => {
                 return Err(Error::unauthenticated("an access token is required")

@@ -1,0 +1,202 @@
+//! One address of a service: its connections, its circuit, and what is in flight there.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Request, Response, Uri, uri};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+use tonic::body::Body;
+
+use crate::{
+    Error,
+    body::{Counted, Load, Outgoing},
+    circuit::{Change, Circuit, Outcome, Ticket},
+    connection::Unanswered,
+    pool::Pool,
+};
+
+const GRPC_STATUS: &str = "grpc-status";
+/// Our own services put details into every error; a proxy that speaks for one that is gone does not.
+const GRPC_DETAILS: &str = "grpc-status-details-bin";
+
+pub(crate) struct Address {
+    service: &'static str,
+    authority: uri::Authority,
+    /// `host:port`.
+    name: Arc<str>,
+    pool: Arc<Pool>,
+    circuit: Mutex<Circuit>,
+    load: Arc<AtomicUsize>,
+}
+
+/// Leave to send one request to an address, and its place in what is in flight there.
+pub(crate) struct Admitted {
+    verdict: Verdict,
+    load: Load,
+}
+
+/// What the circuit waits to hear of one request. Dropped, it tells nothing of the address.
+pub(crate) struct Verdict {
+    address: Arc<Address>,
+    ticket: Option<Ticket>,
+}
+
+/// How an attempt ended, and the request for another one.
+pub(crate) struct Sent {
+    pub answer: Result<Response<Body>, Error>,
+    /// The request, if it can be sent again.
+    pub request: Option<Request<Outgoing>>,
+    /// Set when the service certainly has not looked at the request. Whether that is a failure of
+    /// the address shows when the request has found no other way.
+    pub unprocessed: Option<Verdict>,
+}
+
+impl Address {
+    /// The address `http://host:port` of a service.
+    pub fn new(service: &'static str, uri: &Uri) -> Result<Self, Error> {
+        let invalid = || Error::Address(uri.to_string());
+        let authority = uri.authority().ok_or_else(invalid)?;
+        if uri.scheme() != Some(&uri::Scheme::HTTP) || authority.as_str().contains('@') {
+            return Err(invalid());
+        }
+        let port = authority.port_u16().unwrap_or(80);
+        Ok(Self::of(service, authority.clone(), format!("{}:{port}", authority.host()).into()))
+    }
+
+    /// The same address without its connections and its past.
+    pub fn anew(&self) -> Self {
+        Self::of(self.service, self.authority.clone(), self.name.clone())
+    }
+
+    fn of(service: &'static str, authority: uri::Authority, name: Arc<str>) -> Self {
+        let (pool, circuit, load) = (Pool::new(name.clone()), Mutex::default(), Arc::default());
+        Self { service, authority, name, pool, circuit, load }
+    }
+
+    /// Requests in flight: each from its admission to the end of its response's body.
+    pub fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// The time until the circuit lets a request through: none if it does now.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        self.circuit().wait(now)
+    }
+
+    /// True while connecting has just failed.
+    pub fn is_down(&self, now: Instant) -> bool {
+        self.pool.is_down(now)
+    }
+
+    /// Leave to send a request, or the time until it is worth asking again.
+    pub fn admit(self: &Arc<Self>, now: Instant) -> Result<Admitted, Duration> {
+        let ticket = self.circuit().admit(now)?;
+        if ticket.is_probe {
+            tracing::info!(service = self.service, address = &*self.name, "circuit half-open");
+        }
+        let load = Load::on(&self.load);
+        Ok(Admitted { verdict: Verdict { address: self.clone(), ticket: Some(ticket) }, load })
+    }
+
+    fn end(&self, ticket: &Ticket, outcome: Outcome) {
+        let change = self.circuit().end(ticket, outcome, Instant::now(), fastrand::f64());
+        let (service, address) = (self.service, &*self.name);
+        match change {
+            Some(Change::Opened(pause)) => {
+                tracing::warn!(service, address, pause_ms = pause.as_millis(), "circuit open");
+            }
+            Some(Change::Closed) => tracing::info!(service, address, "circuit closed"),
+            None => {}
+        }
+    }
+
+    /// HTTP/2 wants the whole URI; callers know its path.
+    fn at(&self, path: &Uri) -> Uri {
+        let mut parts = uri::Parts::default();
+        parts.scheme = Some(uri::Scheme::HTTP);
+        parts.authority = Some(self.authority.clone());
+        let path = path.path_and_query().cloned();
+        parts.path_and_query = Some(path.unwrap_or(uri::PathAndQuery::from_static("/")));
+        Uri::from_parts(parts).expect("scheme, authority and path make a URI")
+    }
+
+    // Nothing here can panic halfway through a change, so what a panic left behind is whole.
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admitted {
+    pub fn address(&self) -> &Arc<Address> {
+        &self.verdict.address
+    }
+
+    /// Sends the request once. It counts as in flight until the response's body has ended.
+    pub async fn send(self, mut request: Request<Outgoing>) -> Sent {
+        let Self { mut verdict, load } = self;
+        *request.uri_mut() = verdict.address.at(request.uri());
+        let lease = match verdict.address.pool.lease().await {
+            Ok(lease) => lease,
+            Err(unreachable) => {
+                let is_news = unreachable.is_news;
+                verdict.reach(if is_news { Outcome::Failure } else { Outcome::Unknown });
+                let address = verdict.address.name.clone();
+                let answer = Err(Error::Unreachable { address, source: unreachable.cause });
+                return Sent { answer, request: Some(request), unprocessed: Some(verdict) };
+            }
+        };
+        let copy = Outgoing::copy(&request);
+        match lease.connection.send(request).await {
+            Ok(response) => {
+                verdict.reach(outcome(&response));
+                let loads = [load, lease.load];
+                let answer = Ok(response.map(|body| Body::new(Counted::new(body, loads))));
+                Sent { answer, request: copy, unprocessed: None }
+            }
+            Err(it) => verdict.unanswered(*it, copy),
+        }
+    }
+}
+
+impl Verdict {
+    pub fn reach(&mut self, outcome: Outcome) {
+        if let Some(ticket) = self.ticket.take() {
+            self.address.end(&ticket, outcome);
+        }
+    }
+
+    fn unanswered(mut self, it: Unanswered, copy: Option<Request<Outgoing>>) -> Sent {
+        let answer = Err(Error::Lost { address: self.address.name.clone(), source: it.error });
+        let request = it.request.or(copy);
+        if it.unprocessed {
+            return Sent { answer, request, unprocessed: Some(self) };
+        }
+        self.reach(Outcome::Failure);
+        Sent { answer, request, unprocessed: None }
+    }
+}
+
+impl Drop for Verdict {
+    fn drop(&mut self) {
+        self.reach(Outcome::Unknown);
+    }
+}
+
+/// What the head of a response tells of its address: not whether the call went well, but whether
+/// somebody was there to answer it.
+fn outcome(response: &Response<Incoming>) -> Outcome {
+    let headers = response.headers();
+    let by_proxy = headers.get(GRPC_STATUS).is_some_and(|it| it == "14")
+        && !headers.contains_key(GRPC_DETAILS);
+    if response.status().is_server_error() || by_proxy {
+        Outcome::Failure
+    } else {
+        Outcome::Success
+    }
+}
