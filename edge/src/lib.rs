@@ -15,6 +15,7 @@ mod grpc;
 mod home;
 mod page;
 mod record;
+mod reference;
 
 use kit::layers::Next;
 use std::{
@@ -122,7 +123,7 @@ impl Parts {
             introspector,
             cache,
             capacity: Capacity::new(config.limits.in_flight),
-            openapi: home::Document::new(openapi),
+            openapi: home::Document::new("application/json", openapi),
             readiness: home::Readiness::default(),
             config,
         })
