@@ -79,7 +79,8 @@ function chooseTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   const button = document.getElementById("theme");
-  button.textContent = `Theme: ${theme}`;
+  button.querySelector(".words").textContent = `Theme: ${theme}`;
+  button.setAttribute("aria-label", `Theme: ${theme}`);
   button.onclick = () => {
     const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
     localStorage.setItem(THEME, next);

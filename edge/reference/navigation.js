@@ -6,7 +6,8 @@ export class Navigation {
   constructor(place, api) {
     this.search = element("input", { type: "search", id: "search", placeholder: "Search", "aria-label": "Search operations", spellcheck: "false", autocomplete: "off" });
     this.outcome = element("p", { class: "outcome muted", role: "status" });
-    this.entries = api.operations.map(entry);
+    const isTwin = (it) => api.operations.some((one) => one !== it && one.summary === it.summary);
+    this.entries = api.operations.map((it) => entry(it, isTwin(it)));
     this.groups = api.groups.map(({ name, operations }) => {
       const items = operations.map((it) => this.entries.find((one) => one.operation === it).item);
       return element("section", {}, element("h2", {}, name), element("ul", {}, ...items));
@@ -57,9 +58,10 @@ export class Navigation {
   }
 }
 
-function entry(operation) {
+// Operations with the same words are told apart by their paths.
+function entry(operation, isTwin) {
   const link = element("a", { href: `#${encodeURIComponent(operation.id)}`, title: `${operation.method.toUpperCase()} ${operation.path}` },
-    method(operation.method), element("span", {}, operation.summary));
+    method(operation.method), element("span", {}, isTwin ? operation.path : operation.summary));
   const { id, path, summary, description, tag, grpc, reasons, emits, alternatives } = operation;
   const text = [id, operation.method, path, summary, description, tag, grpc, reasons, emits, alternatives].flat(2).join(" ").toLowerCase();
   return { operation, link, text, item: element("li", {}, link) };

@@ -8,9 +8,9 @@ import { tryView } from "./try.js";
 export function operationView(api, operation) {
   const [trial, samples] = tryView(api, operation);
   return element("article", { class: "operation" },
-    head(operation),
     element("div", { class: "columns" },
       element("div", { class: "told" },
+        head(operation, () => trial.scrollIntoView()),
         facts(api, operation),
         parameters(api, operation),
         operation.body && bodySection(api, operation.body),
@@ -18,13 +18,14 @@ export function operationView(api, operation) {
       element("div", { class: "tried" }, trial, samples)));
 }
 
-function head(operation) {
+function head(operation, jump) {
   return element("header", {},
     element("p", { class: "muted" }, operation.tag),
     element("h1", { tabindex: "-1" }, operation.summary),
     element("p", { class: "route" }, method(operation.method), " ", path(operation.path),
       copyButton(() => location.origin + operation.path),
-      operation.deprecated && badge("deprecated", "warning")),
+      operation.deprecated && badge("deprecated", "warning"),
+      element("button", { type: "button", class: "small primary jump", onclick: jump }, "Try it")),
     operation.description && prose(operation.description));
 }
 

@@ -60,13 +60,15 @@ export function violations(answer) {
 }
 
 function explanation(answer, failure, signIn, reasons) {
-  const words = failure.message ?? failure.error_description ?? failure.detail ?? "";
+  const found = violations(answer);
+  // The message repeats what the list says better.
+  const words = found.length === 0 && (failure.message ?? failure.error_description ?? failure.detail);
   const reason = (failure.details ?? []).map((it) => it.reason).find(Boolean);
   return notice("failure",
     element("p", {}, element("strong", {}, headline(answer)), words && ` ${words}`),
     reason && element("p", {}, "Reason ", code(reason),
       reasons.includes(reason) && ", one of those this operation names"),
-    violationList(answer),
+    violationList(found),
     advice(answer),
     answer.status === 401 && element("button", { type: "button", class: "primary", onclick: signIn }, "Sign in"));
 }
@@ -92,8 +94,7 @@ function advice(answer) {
   ].filter(Boolean);
 }
 
-function violationList(answer) {
-  const found = violations(answer);
+function violationList(found) {
   if (found.length === 0) return null;
   const items = found.map(([field, words]) => element("li", {}, code(field || "request"), ` ${words}`));
   return element("ul", { class: "violations" }, ...items);

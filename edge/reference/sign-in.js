@@ -59,8 +59,8 @@ function personForm(api) {
   if (!session.canSignInPeople()) {
     return notice("warning", "A browser signs people in over HTTPS or on this machine only.");
   }
-  const scopes = [...new Set(api.operations.filter((it) => it.callers.includes("user"))
-    .flatMap((it) => it.alternatives.flat()).filter((it) => !it.startsWith("admin:")))];
+  const asked = api.operations.filter((it) => it.callers.includes("user")).flatMap((it) => it.alternatives.flat());
+  const scopes = [...new Set(asked.filter((it) => it.startsWith("read:")))];
   const body = form("Go to sign in", [
     field("clientId", "Client id", { required: true }, "An app that keeps no secret."),
     field("scope", "Scopes", { value: scopes.join(" ") }, "What the app asks for; the person decides."),

@@ -1,7 +1,7 @@
 // Trying an operation: a form that is filled in already, the same call as code, and the answer.
 
 import { exampleOf } from "./api.js";
-import { badge, choice, code, copyButton, element, inline, notice, section } from "./element.js";
+import { badge, choice, code, copyButton, element, notice, section } from "./element.js";
 import { format } from "./json.js";
 import { Unfit, key, request, speaksJson } from "./request.js";
 import { receive, responseView, violations } from "./response.js";
@@ -57,9 +57,8 @@ class Trial {
     const label = element("label", { for: id }, code(parameter.name),
       element("span", { class: "muted" }, ` ${parameter.in} · ${typeName(this.api, parameter.schema)}`),
       parameter.required && badge("required", "required"), protection(parameter));
-    const rules = [...ruleTexts(schema), schema.pattern && `matches ${schema.pattern}`].filter(Boolean);
-    const words = [parameter.description, rules.join(", ")].filter(Boolean).join(" ");
-    return this.#field(key(parameter), control, [label, renew], words && element("p", { class: "hint" }, ...inline(words)));
+    const rules = ruleTexts(schema).join(", ");
+    return this.#field(key(parameter), control, [label, renew], rules && element("p", { class: "hint" }, rules));
   }
 
   #body({ types, required }) {
@@ -69,7 +68,7 @@ class Trial {
     const fill = () => {
       const chosen = types[kind.selectedIndex];
       control.value = chosen.example === undefined ? "" : typeof chosen.example === "string" ? chosen.example : JSON.stringify(chosen.example, null, 2);
-      control.rows = Math.min(24, Math.max(4, control.value.split("\n").length));
+      control.rows = Math.min(18, Math.max(4, control.value.split("\n").length));
     };
     kind.addEventListener("change", fill);
     fill();
@@ -167,6 +166,7 @@ class Trial {
     try {
       const response = await fetch(made.url, options);
       this.#show(await receive(response, began, (part) => this.#show(part)));
+      this.#reveal();
     } catch (error) {
       const words = abort.signal.aborted ? "Stopped." : `The server did not answer: ${error.message}.`;
       this.answer.replaceChildren(notice(abort.signal.aborted ? "info" : "failure", words));
@@ -179,6 +179,14 @@ class Trial {
     const options = { signIn: () => openSignIn(this.api), reasons: this.operation.reasons };
     this.answer.replaceChildren(responseView(answer, options));
     this.#complain(violations(answer));
+  }
+
+  // Brings the answer up, in the panel if that scrolls, and in the page if it does not.
+  #reveal() {
+    const panel = this.answer.closest(".tried");
+    const above = () => this.answer.getBoundingClientRect().top - panel.getBoundingClientRect().top;
+    panel.scrollTop += above() - 16;
+    this.answer.firstElementChild.scrollIntoView({ block: "nearest" });
   }
 
   #busy(isBusy) {

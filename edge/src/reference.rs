@@ -3,6 +3,10 @@
 //! Its files are in this binary and ask nobody else for anything. They are sent with a policy
 //! (Content Security Policy Level 3, Trusted Types) under which no script or style but these
 //! runs, no other host is asked, and no text becomes markup.
+//!
+//! The page is our own, 80 kB without a build step. Of the libraries, Scalar (3.6 MB) and RapiDoc
+//! need inline styles, Scalar asks hosts of its maker, and Swagger UI (1.9 MB) needs `data:`
+//! images; none shows what our contracts say beyond OpenAPI as more than raw extensions.
 
 use std::sync::LazyLock;
 
@@ -143,7 +147,8 @@ mod tests {
     #[test]
     fn what_is_near_the_page_is_not_the_page() {
         assert_eq!(Asset::at("/reference").map(Asset::path), Some("/reference"));
-        for path in ["/", "/references", "/reference/", "/reference/../home.html", "/reference/x.js"]
+        for path in
+            ["/", "/references", "/reference/", "/reference/../home.html", "/reference/x.js"]
         {
             assert_eq!(Asset::at(path), None, "{path}");
         }
