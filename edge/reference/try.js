@@ -50,7 +50,7 @@ class Trial {
     const schema = this.api.resolve(parameter.schema);
     const isKey = parameter.name === IDEMPOTENCY;
     const control = controlOf(this.api, parameter, schema, id);
-    // A secret is not something to prefill; a key must be one that nobody used before.
+    // The key must be one that nobody used before, so no example will do.
     control.value = isKey ? freshKey() : text(exampleOf(parameter, schema));
     const renew = isKey && element("button", { type: "button", class: "quiet small" }, "New key");
     if (renew) renew.addEventListener("click", () => this.#set(control, freshKey()));
