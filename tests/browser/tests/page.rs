@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     env,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _},
     process::{Child, ChildStdout, Command, Stdio},
 };
 
@@ -32,8 +32,8 @@ pub struct Page {
 /// The process that drives Chromium; killed when dropped.
 struct Chromedriver {
     child: Child,
-    // Whoever writes to a closed pipe dies.
-    _output: BufReader<ChildStdout>,
+    // Kept open: whoever writes to a closed pipe dies.
+    output: BufReader<ChildStdout>,
 }
 
 impl Page {
@@ -142,21 +142,29 @@ fn requested(entry: &Value) -> Option<String> {
 }
 
 impl Chromedriver {
-    /// Starts it on a free port, which it tells.
+    /// Starts it on a free port. It ends at once when the port that is free on IPv4 is taken on
+    /// IPv6, and is then started anew.
     fn start() -> (Self, String) {
+        let started = (0..5).find_map(|_| Self::try_start());
+        started.expect("chromedriver starts and names its port")
+    }
+
+    fn try_start() -> Option<(Self, String)> {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let port = loop {
-            let mut line = String::new();
-            assert!(output.read_line(&mut line).unwrap() > 0, "chromedriver names no port");
-            let told = line.split_once(" on port ").filter(|_| line.contains("successfully"));
-            if let Some((_, port)) = told {
-                break port.trim().trim_end_matches('.').to_owned();
-            }
-        };
-        (Self { child, _output: output }, format!("http://127.0.0.1:{port}"))
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut started = Self { child, output: output };
+        let address = started.address()?;
+        Some((started, address))
+    }
+
+    /// Where it listens, as it tells. `None` when it ends without a word of it.
+    fn address(&mut self) -> Option<String> {
+        let lines = self.output.by_ref().lines().map_while(Result::ok);
+        let mut told = lines.filter(|it| it.contains("successfully"));
+        let port = told.find_map(|it| Some(it.split_once(" on port ")?.1.to_owned()))?;
+        Some(format!("http://127.0.0.1:{}", port.trim().trim_end_matches('.')))
     }
 }
 
