@@ -154,7 +154,7 @@ impl Chromedriver {
         command.arg("--port=0").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut started = Self { child, output: output };
+        let mut started = Self { child, output };
         let address = started.address()?;
         Some((started, address))
     }
