@@ -2,7 +2,7 @@
 # Installs what this repository needs and does not build, and only what is missing.
 #
 #   install.sh run    for `loop up`: the PostgreSQL server, a C compiler to link with
-#   install.sh test   for the tests as well: Redis, NATS, moto in .tools/venv
+#   install.sh test   for the tests as well: Redis, NATS, Chromium, moto in .tools/venv
 #   install.sh lint   for the linters: buf in .tools/venv
 #   install.sh conformance   for protobuf's JSON conformance suite: it, and the C library it
 #                            needs if this system's is older, in .tools/conformance
@@ -78,6 +78,8 @@ look() {
   if [ "$1" = test ]; then
     has redis-server || packages="$packages redis-server"
     has nats-server || packages="$packages nats-server"
+    has chromium || packages="$packages chromium"
+    has chromedriver || packages="$packages chromium-driver"
   fi
   if [ "$1" = bench ]; then
     has wrk || packages="$packages wrk"
@@ -151,11 +153,11 @@ restore() {
 advise() {
   say "missing (names as in Debian):$packages" >&2
   if has dnf; then
-    say "Fedora: dnf install postgresql-server redis gcc pkgconf python3; nats-server from nats.io" >&2
+    say "Fedora: dnf install postgresql-server redis chromium chromedriver gcc pkgconf python3; nats-server from nats.io" >&2
   elif has apk; then
-    say "Alpine: apk add postgresql postgresql-client redis nats-server build-base pkgconf python3" >&2
+    say "Alpine: apk add postgresql postgresql-client redis nats-server chromium chromium-chromedriver build-base pkgconf python3" >&2
   elif has brew; then
-    say "macOS: brew install postgresql@17 redis nats-server pkgconf python3; xcode-select --install" >&2
+    say "macOS: brew install postgresql@17 redis nats-server pkgconf python3; brew install --cask chromium chromedriver; xcode-select --install" >&2
   else
     say "install them by your system's means; PostgreSQL must be $POSTGRES_OLDEST or later" >&2
   fi

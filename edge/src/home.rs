@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tonic::body::Body;
 
-use crate::Parts;
+use crate::{Parts, reference::Asset};
 
 /// How long an answer to "are you ready?" stands, so that asking costs the others nothing.
 const STANDS: Duration = Duration::from_secs(1);
@@ -28,11 +28,13 @@ pub(crate) enum Own {
     Health,
     Readiness,
     OpenApi,
+    Reference(Asset),
 }
 
 /// A document and its entity tag.
 #[derive(Debug)]
 pub(crate) struct Document {
+    content_type: &'static str,
     bytes: Bytes,
     etag: HeaderValue,
 }
@@ -53,6 +55,7 @@ impl Own {
         [Self::Welcome, Self::Health, Self::Readiness, Self::OpenApi]
             .into_iter()
             .find(|it| it.path() == path)
+            .or_else(|| Asset::at(path).map(Self::Reference))
     }
 
     pub(crate) fn path(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Own {
             Self::Health => "/healthz",
             Self::Readiness => "/readyz",
             Self::OpenApi => "/openapi.json",
+            Self::Reference(asset) => asset.path(),
         }
     }
 
@@ -72,18 +76,19 @@ impl Own {
             Self::Health => json(r#"{"status":"ok"}"#),
             Self::Readiness => parts.readiness.answer(parts).await,
             Self::OpenApi => parts.openapi.answer(headers),
+            Self::Reference(asset) => asset.answer(headers),
         }
     }
 }
 
 impl Document {
-    pub(crate) fn new(bytes: Bytes) -> Self {
+    pub(crate) fn new(content_type: &'static str, bytes: Bytes) -> Self {
         let hash = hex::encode(&Sha256::digest(&bytes)[..16]);
         let etag = HeaderValue::from_str(&format!("\"{hash}\"")).expect("hexadecimal is ASCII");
-        Self { bytes, etag }
+        Self { content_type, bytes, etag }
     }
 
-    fn answer(&self, headers: &HeaderMap) -> Response<Body> {
+    pub(crate) fn answer(&self, headers: &HeaderMap) -> Response<Body> {
         let known = headers.get_all(header::IF_NONE_MATCH).iter();
         let known = known.filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(','));
         let is_known = known.map(str::trim).any(|it| {
@@ -91,7 +96,7 @@ impl Document {
         });
         let mut response = match is_known {
             true => Response::new(Body::empty()),
-            false => content("application/json", self.bytes.clone()),
+            false => content(self.content_type, self.bytes.clone()),
         };
         if is_known {
             *response.status_mut() = StatusCode::NOT_MODIFIED;

@@ -17,6 +17,7 @@ mod home;
 mod page;
 mod protocol;
 mod record;
+mod reference;
 
 use kit::layers::Next;
 use std::{
@@ -139,7 +140,7 @@ impl Parts {
             cache,
             capacity: Capacity::new(&config.limits),
             closing: CancellationToken::new(),
-            openapi: home::Document::new(openapi),
+            openapi: home::Document::new("application/json", openapi),
             readiness: home::Readiness::default(),
             config,
         })

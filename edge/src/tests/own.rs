@@ -66,3 +66,29 @@ async fn the_front_page_is_for_people() {
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     assert!(String::from_utf8_lossy(&answer.body).contains("/openapi.json"));
 }
+
+#[tokio::test]
+async fn the_reference_is_sent_once_and_may_ask_nobody_else() {
+    let door = Door::open().await;
+    for (path, content_type) in [
+        ("/reference", "text/html; charset=utf-8"),
+        ("/reference/main.js", "text/javascript; charset=utf-8"),
+        ("/reference/style.css", "text/css; charset=utf-8"),
+        ("/reference/icon.svg", "image/svg+xml"),
+    ] {
+        let answer = door.get(path, "").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, content_type));
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("cache-control"), "public, no-cache");
+        assert!(answer.header("content-security-policy").starts_with("default-src 'none'; "));
+        let known = Request::get(path).header("if-none-match", answer.header("etag"));
+        let again = door.send(known, "").await;
+        assert_eq!((again.status, again.body.len()), (304, 0));
+        assert_eq!(again.header("etag"), answer.header("etag"));
+        let head = door.send(Request::head(path), "").await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(head.header("content-length"), answer.body.len().to_string());
+    }
+    assert_eq!(door.send(Request::post("/reference"), "").await.status, 405);
+    assert_eq!(door.get("/reference/nothing.js", "").await.status, 404);
+}

@@ -75,9 +75,10 @@ pub async fn run(platform: Platform) -> Result<()> {
         return Ok(());
     }
     let (home, other) = (Brand::new("loop")?, Brand::new("loopbio")?);
-    let (id, redirect) = (DEMO_APP, "http://127.0.0.1/callback");
+    // The edge's API reference signs people in as this app, too.
+    let (id, redirects) = (DEMO_APP, ["http://127.0.0.1/callback", "http://127.0.0.1/reference"]);
     let app =
-        RegisteredClient::first_party_app(home.clone(), id, "Loop", redirect, APP_SCOPES, now);
+        RegisteredClient::first_party_app(home.clone(), id, "Loop", &redirects, APP_SCOPES, now);
     ensure_client(&platform, &lookup, app).await?;
     ensure_member(&platform, home, DEMO_USER, DEMO_EMAIL, "Ada Lovelace").await?;
     ensure_member(&platform, other, OTHER_DEMO_USER, "grace@loopbio.test", "Grace Hopper").await

@@ -149,17 +149,18 @@ impl RegisteredClient {
         brand: Brand,
         client_id: &str,
         name: &str,
-        redirect_uri: &str,
+        redirect_uris: &[&str],
         scopes: &str,
         now: Time,
     ) -> Self {
+        let registered = |it: &&str| RedirectUri::parse(it).expect("a valid literal");
         let rules = Client {
             id: client_id.to_owned(),
             enabled: true,
             authentication: Authentication::Public,
             party: Party::First,
             grant_types: ClientType::Public.grant_types(),
-            redirect_uris: vec![RedirectUri::parse(redirect_uri).expect("a valid literal")],
+            redirect_uris: redirect_uris.iter().map(registered).collect(),
             allowed_scopes: Scopes::parse(scopes).expect("known scopes"),
             access_token_lifetime: AccessTokenLifetime::default(),
         };
