@@ -40,14 +40,7 @@ pub fn python(registry: &Registry) -> Result<Vec<File>, Error> {
 }
 
 fn service(service: &Service) -> String {
-    let package = &service.package;
-    let mut out = format!(
-        "\"\"\"Written by `cargo xtask gen` from {package}. Do not edit.\"\"\"\n\n\
-         from __future__ import annotations\n\n\
-         from collections.abc import AsyncIterator, Iterator\n\
-         from typing import Any, Literal, TypedDict, cast\n\n\
-         from .._operation import AsyncCaller, Body, Caller, CallOptions, Operation, Pages\n"
-    );
+    let mut out = String::new();
     for it in &service.types {
         out += &declaration(it);
     }
@@ -56,6 +49,30 @@ fn service(service: &Service) -> String {
     }
     for style in [Style::Blocking, Style::Awaited] {
         out += &class(service, style);
+    }
+    head(&service.package, &out) + &out
+}
+
+/// What a file imports: no more than it uses.
+fn head(package: &str, body: &str) -> String {
+    let mut out = format!(
+        "\"\"\"Written by `cargo xtask gen` from {package}. Do not edit.\"\"\"\n\n\
+         from __future__ import annotations\n\n"
+    );
+    for (module, names) in [
+        ("collections.abc", &["AsyncIterator[", "Iterator["][..]),
+        ("typing", &["Any", "Literal[", "TypedDict", "cast("]),
+        (
+            ".._operation",
+            &["AsyncCaller", "Body(", "Caller", "CallOptions", "Operation(", "Pages("],
+        ),
+    ] {
+        let used = names.iter().filter(|it| body.contains(**it));
+        let used: Vec<_> = used.map(|it| it.trim_end_matches(['[', '('])).collect();
+        let gap = if module.starts_with('.') { "\n" } else { "" };
+        if !used.is_empty() {
+            out += &format!("{gap}from {module} import {}\n", used.join(", "));
+        }
     }
     out
 }

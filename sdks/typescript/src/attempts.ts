@@ -1,7 +1,7 @@
 // One call: its attempts, its token and its time.
 
 import { ISSUE_TOKEN, type Credentials, type TokenAnswer, type TokenEndpoint } from "./credentials.js";
-import { ConnectionError, DeadlineExceededError, LoopError, failed } from "./errors.js";
+import { ConnectionFailedError, DeadlineExceededError, LoopError, failed } from "./errors.js";
 import { draft, type CallOptions, type Draft, type Operation } from "./operation.js";
 import { isRepeatable, pause, retryAfter } from "./retry.js";
 
@@ -128,7 +128,7 @@ class Attempts {
       if (this.time.signal.aborted) throw this.time.signal.reason;
       const why = cause instanceof Error ? cause.message : String(cause);
       const message = `${this.operation.name}: no answer: ${why}`;
-      throw new ConnectionError({ status: 0, error: "connection_failed", message, cause });
+      throw new ConnectionFailedError({ status: 0, error: "connection_failed", message, cause });
     }
   }
 }

@@ -86,7 +86,7 @@ export class UnavailableError extends LoopError {}
 /** 504, or the call's own time ran out. */
 export class DeadlineExceededError extends LoopError {}
 /** No answer came: the connection failed. */
-export class ConnectionError extends LoopError {}
+export class ConnectionFailedError extends LoopError {}
 
 const BY_STATUS: Record<number, new (failure: Failure) => LoopError> = {
   400: ValidationError,

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ConnectionError, DeadlineExceededError, LoopClient, RateLimitedError } from "../dist/index.js";
+import { ConnectionFailedError, DeadlineExceededError, LoopClient, RateLimitedError } from "../dist/index.js";
 import { BASE_MS, CAP_MS, isRepeatable, pause, retryAfter } from "../dist/retry.js";
 import { hurried, stub, worded } from "./stub.mjs";
 
@@ -40,7 +40,7 @@ test("a write without a key is sent once", async () => {
   const { baseUrl, requests } = await stub(() => "hang up");
   const client = new LoopClient({ baseUrl, timing: hurried().timing });
   const asked = client.identity.createOauthClient({ client_name: "n", redirect_uris: [], allowed_scopes: [] });
-  await assert.rejects(asked, ConnectionError);
+  await assert.rejects(asked, ConnectionFailedError);
   assert.equal(requests.length, 1);
 });
 

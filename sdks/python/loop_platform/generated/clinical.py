@@ -12,15 +12,13 @@ class Biomarker(TypedDict, total=False):
     """One measured value of one person."""
 
     biomarker_code: str
-    """The platform's code, such as \"albumin\"."""
+    """The platform's code, such as "albumin"."""
     biomarker_name: str
     brand_id: str
     collected_at: str
     """When the sample was taken."""
     comparator: str
-    """\"<\" or \">\" where the laboratory could only bound the value; absent: `value` is
-    exact.
-    """
+    """"<" or ">" where the laboratory could only bound the value; absent: `value` is exact."""
     id: str
     """bio_…"""
     parsed_at: str
@@ -32,7 +30,7 @@ class Biomarker(TypedDict, total=False):
     """The range the value was classified by, in `unit`, for the patient's sex."""
     status: BiomarkerStatus
     unit: str
-    """UCUM, such as \"g/dL\"."""
+    """UCUM, such as "g/dL"."""
     value: float
     """Exact decimal in `unit`."""
 
@@ -47,7 +45,7 @@ class _BiomarkerResultInputRequired(TypedDict):
     unit: str
     """UCUM or a common laboratory spelling."""
     value: float | str
-    """Exact decimal in `unit`, or text with \"<\" or \">\" before it."""
+    """Exact decimal in `unit`, or text with "<" or ">" before it."""
 
 
 class BiomarkerResultInput(_BiomarkerResultInputRequired, total=False):
@@ -146,7 +144,7 @@ class Clinical:
         Args:
         - brand_id: Must be the brand of the token.
         - patient_id: pat_…
-        - source: Where the report comes from, such as \"manual\" or \"labcorp\".
+        - source: Where the report comes from, such as "manual" or "labcorp".
         """
         request: dict[str, Any] = {
             "biomarkers": biomarkers,
@@ -278,7 +276,7 @@ class AsyncClinical:
         Args:
         - brand_id: Must be the brand of the token.
         - patient_id: pat_…
-        - source: Where the report comes from, such as \"manual\" or \"labcorp\".
+        - source: Where the report comes from, such as "manual" or "labcorp".
         """
         request: dict[str, Any] = {
             "biomarkers": biomarkers,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Literal, TypedDict, cast
 
-from .._operation import AsyncCaller, Body, Caller, CallOptions, Operation, Pages
+from .._operation import AsyncCaller, Caller, CallOptions, Operation, Pages
 
 
 class _DeliveryRequired(TypedDict):
@@ -48,7 +48,7 @@ class EventType(_EventTypeRequired, total=False):
     message: str
     """The protobuf message of the payload."""
     name: str
-    """\"clinical.biomarker.parsed.v1\"."""
+    """"clinical.biomarker.parsed.v1"."""
     partner_scope: str
     """The scope that lets a partner see it; absent: none does."""
     producer: str

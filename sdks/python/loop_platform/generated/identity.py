@@ -93,7 +93,7 @@ class IssueTokenResponse(_IssueTokenResponseRequired, total=False):
     scope: str
     """Space separated; what was granted."""
     token_type: str
-    """Always \"Bearer\"."""
+    """Always "Bearer"."""
 
 
 class ListConnectedAppsResponse(TypedDict):

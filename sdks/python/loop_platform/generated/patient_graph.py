@@ -81,7 +81,7 @@ class TimelineEvent(TypedDict, total=False):
     patient_id: str
     source_id: str
     source_type: str
-    """What it came from, such as \"lab_report\"."""
+    """What it came from, such as "lab_report"."""
     title: str
 
 _CREATE_PATIENT = Operation(
@@ -185,7 +185,7 @@ class PatientGraph:
 
         Args:
         - patient_id: pat_…
-        - event_type: Only this type, such as \"biomarkers_recorded\".
+        - event_type: Only this type, such as "biomarkers_recorded".
         - limit: 1 to 100, 20 if absent.
         - offset: At most 10000.
         """
@@ -295,7 +295,7 @@ class AsyncPatientGraph:
 
         Args:
         - patient_id: pat_…
-        - event_type: Only this type, such as \"biomarkers_recorded\".
+        - event_type: Only this type, such as "biomarkers_recorded".
         - limit: 1 to 100, 20 if absent.
         - offset: At most 10000.
         """

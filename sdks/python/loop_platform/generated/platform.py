@@ -155,7 +155,7 @@ class Platform:
 
         Args:
         - actor_id: Only rows of this actor.
-        - event_type: Only rows of this type, such as \"clinical.biomarker.parsed\".
+        - event_type: Only rows of this type, such as "clinical.biomarker.parsed".
         - since: Only rows at or after this instant.
         - until: Only rows before this instant.
         - limit: At most this many rows: 1 to 100, 20 if absent.
@@ -264,7 +264,7 @@ class AsyncPlatform:
 
         Args:
         - actor_id: Only rows of this actor.
-        - event_type: Only rows of this type, such as \"clinical.biomarker.parsed\".
+        - event_type: Only rows of this type, such as "clinical.biomarker.parsed".
         - since: Only rows at or after this instant.
         - until: Only rows before this instant.
         - limit: At most this many rows: 1 to 100, 20 if absent.
