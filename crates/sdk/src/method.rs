@@ -171,7 +171,10 @@ fn body(method: &Method, operation: &Value) -> Result<Body, Error> {
         (false, true) => Body::Bytes(name),
         (false, false) if content["application/json"].is_null() => {
             let method = method.path.clone();
-            return Err(Error::Inexpressible { method, what: "takes a body of no known type".into() });
+            return Err(Error::Inexpressible {
+                method,
+                what: "takes a body of no known type".into(),
+            });
         }
         (false, false) => Body::Field(name),
     })
@@ -190,9 +193,7 @@ fn body_fields(place: &Place<'_>, body: &Body) -> Vec<Field> {
     let schema = &request["content"]["application/json"]["schema"];
     match body {
         Body::None => Vec::new(),
-        Body::Json | Body::Form => {
-            Field::all(component(place.document, schema).unwrap_or(schema))
-        }
+        Body::Json | Body::Form => Field::all(component(place.document, schema).unwrap_or(schema)),
         Body::Field(name) => vec![Field::read(name, schema, request["required"] == true)],
         Body::Bytes(name) => {
             let schema = &request["content"]["*/*"]["schema"];

@@ -5,7 +5,8 @@ pub(crate) fn snake(name: &str) -> String {
     let mut snake = String::new();
     let mut before_lower = false;
     for (at, letter) in name.char_indices() {
-        let next_is_lower = name[at + letter.len_utf8()..].starts_with(|it: char| it.is_lowercase());
+        let next_is_lower =
+            name[at + letter.len_utf8()..].starts_with(|it: char| it.is_lowercase());
         if letter.is_uppercase() && at > 0 && (before_lower || next_is_lower) {
             snake.push('_');
         }

@@ -34,7 +34,8 @@ pub fn python(registry: &Registry) -> Result<Vec<File>, Error> {
     let services = services(registry)?;
     let mut files: Vec<File> =
         services.iter().map(|it| (format!("{}.py", snake(&it.name)), service(it))).collect();
-    files.push(("__init__.py".to_owned(), "\"\"\"Written by `cargo xtask gen`.\"\"\"\n".to_owned()));
+    files
+        .push(("__init__.py".to_owned(), "\"\"\"Written by `cargo xtask gen`.\"\"\"\n".to_owned()));
     files.push(("services.py".to_owned(), together(&services)));
     Ok(files)
 }
@@ -147,7 +148,9 @@ fn by_call(it: &Type, required: &[&Field], optional: &[&Field]) -> String {
     let base = |suffix: &str, fields: &[&Field], total: &str| {
         let line = |it: &&Field| format!("        {:?}: {:?},\n", it.name, shape(&it.shape));
         let lines: String = fields.iter().map(line).collect();
-        format!("\n_{name}{suffix} = TypedDict(\n    \"_{name}{suffix}\",\n    {{\n{lines}    }},\n{total})\n")
+        format!(
+            "\n_{name}{suffix} = TypedDict(\n    \"_{name}{suffix}\",\n    {{\n{lines}    }},\n{total})\n"
+        )
     };
     let text = if it.text.is_empty() { "The members of both." } else { &it.text };
     base("Required", required, "")
@@ -225,10 +228,16 @@ fn items(call: &Call, style: Style) -> String {
         Style::Blocking => "Iterator",
         Style::Awaited => "AsyncIterator",
     };
-    let text =
-        format!("The items of every page of `{}`, asked for as they are needed.", snake(&call.name));
-    signature("def", &snake(&iterator(&call.name)), call, &format!("{kind}[{}]", shape(&pages.item)))
-        + &docstring("        ", &deprecation(&text, call.deprecated))
+    let text = format!(
+        "The items of every page of `{}`, asked for as they are needed.",
+        snake(&call.name)
+    );
+    signature(
+        "def",
+        &snake(&iterator(&call.name)),
+        call,
+        &format!("{kind}[{}]", shape(&pages.item)),
+    ) + &docstring("        ", &deprecation(&text, call.deprecated))
         + &request(call)
         + &format!("        return self._caller.items({}, request, options)\n", constant(call))
 }
@@ -306,8 +315,10 @@ fn docstring(indent: &str, text: &str) -> String {
         [] => String::new(),
         [line] => format!("{indent}\"\"\"{line}\"\"\"\n"),
         [first, rest @ ..] => {
-            let rest: String =
-                rest.iter().map(|it| format!("{indent}{it}").trim_end().to_owned() + "\n").collect();
+            let rest: String = rest
+                .iter()
+                .map(|it| format!("{indent}{it}").trim_end().to_owned() + "\n")
+                .collect();
             format!("{indent}\"\"\"{first}\n{rest}{indent}\"\"\"\n")
         }
     }

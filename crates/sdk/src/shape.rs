@@ -162,12 +162,24 @@ mod tests {
             (json!({"type": "string", "format": "date-time"}), Shape::Text),
             (json!({"type": "string", "format": "binary"}), Shape::Bytes),
             (json!({"type": "integer"}), Shape::Integer),
-            (json!({"type": ["number", "string"]}), Shape::Either(vec![Shape::Number, Shape::Text])),
+            (
+                json!({"type": ["number", "string"]}),
+                Shape::Either(vec![Shape::Number, Shape::Text]),
+            ),
             (json!({"type": "array", "items": {"type": "boolean"}}), list(Shape::Bool)),
-            (json!({"type": "object", "additionalProperties": {"type": "string"}}), map(Shape::Text)),
+            (
+                json!({"type": "object", "additionalProperties": {"type": "string"}}),
+                map(Shape::Text),
+            ),
             (json!({"type": "object", "additionalProperties": true}), map(Shape::Any)),
-            (json!({"type": "string", "enum": ["a", "b"]}), Shape::Choice(vec!["a".into(), "b".into()])),
-            (json!({"$ref": "#/components/schemas/a.v1.Outer.Inner"}), Shape::Named("OuterInner".into())),
+            (
+                json!({"type": "string", "enum": ["a", "b"]}),
+                Shape::Choice(vec!["a".into(), "b".into()]),
+            ),
+            (
+                json!({"$ref": "#/components/schemas/a.v1.Outer.Inner"}),
+                Shape::Named("OuterInner".into()),
+            ),
             (json!({"type": "null"}), Shape::Null),
             (json!({}), Shape::Any),
         ] {

@@ -75,7 +75,12 @@ fn declaration(it: &Type) -> String {
         Kind::Object(fields) => object(&it.name, &it.text, fields),
         Kind::Choice(values) => {
             let values = Shape::Choice(values.clone());
-            format!("\n{}export type {} = {};\n", comment("", &it.text, false), it.name, shape(&values))
+            format!(
+                "\n{}export type {} = {};\n",
+                comment("", &it.text, false),
+                it.name,
+                shape(&values)
+            )
         }
     }
 }
@@ -198,8 +203,10 @@ fn comment(indent: &str, text: &str, deprecated: bool) -> String {
         [] => String::new(),
         [line] => format!("{indent}/** {line} */\n"),
         lines => {
-            let lines: String =
-                lines.iter().map(|it| format!("{indent} * {it}").trim_end().to_owned() + "\n").collect();
+            let lines: String = lines
+                .iter()
+                .map(|it| format!("{indent} * {it}").trim_end().to_owned() + "\n")
+                .collect();
             format!("{indent}/**\n{lines}{indent} */\n")
         }
     }
