@@ -60,7 +60,7 @@ def test_pages_lead_to_the_end(place, client):
 
 def test_a_token_that_is_no_more_is_told_from_one_that_lacks_a_scope(place, client):
     grant = {**place.grant, "scope": "admin:identity"}
-    narrow = client.post("/v1/oauth/token", data=grant).json()["access_token"]
+    narrow = httpx.post(f"{place.api}/v1/oauth/token", data=grant).json()["access_token"]
     path = f"/v1/patients/{place.patient_id}/safe"
     answer = client.get(path, headers={"authorization": f"Bearer {narrow}"})
     assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
