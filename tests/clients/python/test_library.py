@@ -142,8 +142,10 @@ def test_pages_lead_to_the_end(loop: LoopClient) -> None:
     written = record(loop)
     found = [it["id"] for it in loop.clinical.iterate_biomarkers(user_id=USER, page_size=1)]
     assert len(found) == len(set(found)) and set(written) <= set(found)
-    events = list(loop.patient_graph.iterate_timeline(patient_id=PATIENT, limit=1))
-    assert len({it["id"] for it in events}) == len(events)
+    # Offsets shift when others write meanwhile: an event may be met twice, and none is missed.
+    events = loop.patient_graph.list_timeline(patient_id=PATIENT, limit=100)["events"]
+    met = {it["id"] for it in loop.patient_graph.iterate_timeline(patient_id=PATIENT, limit=3)}
+    assert {it["id"] for it in events} <= met
 
 
 def test_a_write_whose_answer_is_lost_is_done_once(loop: LoopClient, network: Watched) -> None:
