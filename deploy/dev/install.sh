@@ -2,7 +2,8 @@
 # Installs what this repository needs and does not build, and only what is missing.
 #
 #   install.sh run    for `loop up`: the PostgreSQL server, a C compiler to link with
-#   install.sh test   for the tests as well: Redis, NATS, Chromium, moto in .tools/venv
+#   install.sh test   for the tests as well: Redis, NATS, Chromium, curl and Node; moto and
+#                     Python's HTTP clients in .tools/venv; the npm packages of tests/clients
 #   install.sh lint   for the linters: buf in .tools/venv
 #   install.sh conformance   for protobuf's JSON conformance suite: it, and the C library it
 #                            needs if this system's is older, in .tools/conformance
@@ -16,11 +17,15 @@ set -eu
 POSTGRES_OLDEST=14
 MOTO=5.2.5
 BUF=1.75.0
-CONFORMANCE=33.2.0
 CARGO_FUZZ=0.13.2
+CONFORMANCE=33.2.0
 # The oldest Debian whose C library can run the conformance suite.
 DEBIAN=trixie
 ENVOY=1.40.0
+HTTPX=0.28.1
+MYPY=2.4.1
+PYTEST=9.2.0
+REQUESTS=2.34.2
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 venv=$root/.tools/venv
@@ -80,6 +85,9 @@ look() {
     has nats-server || packages="$packages nats-server"
     has chromium || packages="$packages chromium"
     has chromedriver || packages="$packages chromium-driver"
+    has curl || packages="$packages curl"
+    has node || packages="$packages nodejs"
+    has npm || packages="$packages npm"
   fi
   if [ "$1" = bench ]; then
     has wrk || packages="$packages wrk"
@@ -153,11 +161,11 @@ restore() {
 advise() {
   say "missing (names as in Debian):$packages" >&2
   if has dnf; then
-    say "Fedora: dnf install postgresql-server redis chromium chromedriver gcc pkgconf python3; nats-server from nats.io" >&2
+    say "Fedora: dnf install postgresql-server redis chromium chromedriver gcc pkgconf python3 curl nodejs; nats-server from nats.io" >&2
   elif has apk; then
-    say "Alpine: apk add postgresql postgresql-client redis nats-server chromium chromium-chromedriver build-base pkgconf python3" >&2
+    say "Alpine: apk add postgresql postgresql-client redis nats-server chromium chromium-chromedriver build-base pkgconf python3 curl nodejs npm" >&2
   elif has brew; then
-    say "macOS: brew install postgresql@17 redis nats-server pkgconf python3; brew install --cask chromium chromedriver; xcode-select --install" >&2
+    say "macOS: brew install postgresql@17 redis nats-server pkgconf python3 node; brew install --cask chromium chromedriver; xcode-select --install" >&2
   else
     say "install them by your system's means; PostgreSQL must be $POSTGRES_OLDEST or later" >&2
   fi
@@ -265,6 +273,13 @@ install_fuzz() {
   fi
 }
 
+# install_npm <folder>: the packages that its lock file names.
+install_npm() {
+  [ ! "$root/$1/node_modules/.package-lock.json" -nt "$root/$1/package-lock.json" ] || return 0
+  say "npm ci in $1"
+  quietly npm ci --prefix "$root/$1" --no-audit --no-fund || fail "npm cannot install $1"
+}
+
 case "${1:-}" in
   run | test | lint | bench | conformance | fuzz) ;;
   *) fail "usage: install.sh run|test|lint|bench|conformance|fuzz" ;;
@@ -277,7 +292,14 @@ if [ -n "$packages" ]; then
   [ -z "$packages" ] || fail "installed, yet still missing or too old:$packages"
 fi
 case "$1" in
-  test) install_python moto "$MOTO" 'moto[server]' ;;
+  test)
+    install_python moto "$MOTO" 'moto[server]'
+    install_python httpx "$HTTPX" httpx
+    install_python mypy "$MYPY" mypy
+    install_python pytest "$PYTEST" pytest
+    install_python requests "$REQUESTS" requests
+    install_npm tests/clients/typescript
+    ;;
   lint) install_python buf_bin "$BUF" buf-bin ;;
   conformance) install_python buf_bin "$BUF" buf-bin && install_conformance ;;
   fuzz) install_fuzz ;;

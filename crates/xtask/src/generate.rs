@@ -1,5 +1,5 @@
-//! Protobuf in; contract crates, OpenAPI documents, the tables of each service's README and its
-//! ledger migration out.
+//! Protobuf in; contract crates, OpenAPI documents, clients, the tables of each service's README
+//! and its ledger migration out.
 
 mod masks;
 mod package;
@@ -30,6 +30,7 @@ pub fn run(root: &Path, check: bool) -> anyhow::Result<()> {
         output.insert(path, text.into_bytes());
     }
     documents(root, &registry, &mut output)?;
+    clients(&registry, &mut output)?;
     readmes(root, &registry, &mut output)?;
     if !check {
         return write(root, &output);
@@ -55,6 +56,18 @@ fn documents(root: &Path, registry: &Registry, output: &mut Output) -> anyhow::R
     }
     let text = openapi::to_json(&openapi::edge(registry, &examples)?);
     output.insert("edge/openapi.json".to_owned(), text.into_bytes());
+    Ok(())
+}
+
+/// The generated part of each client library.
+fn clients(registry: &Registry, output: &mut Output) -> anyhow::Result<()> {
+    for (folder, files) in [
+        ("sdks/typescript/src/generated", sdk::typescript(registry)?),
+        ("sdks/python/loop_platform/generated", sdk::python(registry)?),
+    ] {
+        let files = files.into_iter();
+        output.extend(files.map(|(name, text)| (format!("{folder}/{name}"), text.into_bytes())));
+    }
     Ok(())
 }
 

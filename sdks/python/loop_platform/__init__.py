@@ -1,0 +1,60 @@
+"""Client of the Loop Platform."""
+
+from ._operation import CallOptions
+from .client import AsyncLoopClient, LoopClient
+from .credentials import (
+    ClientCredentials,
+    Credentials,
+    RefreshToken,
+    StaticToken,
+    TokenAnswer,
+)
+from .errors import (
+    ConflictError,
+    ConnectionFailedError,
+    DeadlineExceededError,
+    FieldViolation,
+    ForbiddenError,
+    InsufficientScopeError,
+    InternalError,
+    LoopError,
+    NotFoundError,
+    OAuthError,
+    PreconditionFailedError,
+    RateLimitedError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+    UnprocessableError,
+    UnsupportedMediaTypeError,
+    ValidationError,
+)
+
+__all__ = [
+    "AsyncLoopClient",
+    "CallOptions",
+    "ClientCredentials",
+    "ConflictError",
+    "ConnectionFailedError",
+    "Credentials",
+    "DeadlineExceededError",
+    "FieldViolation",
+    "ForbiddenError",
+    "InsufficientScopeError",
+    "InternalError",
+    "LoopClient",
+    "LoopError",
+    "NotFoundError",
+    "OAuthError",
+    "PreconditionFailedError",
+    "RateLimitedError",
+    "RefreshToken",
+    "StaticToken",
+    "TokenAnswer",
+    "TooLargeError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnprocessableError",
+    "UnsupportedMediaTypeError",
+    "ValidationError",
+]

@@ -1,0 +1,29 @@
+//! The clients that Python and JavaScript programmers have: requests, httpx, fetch.
+
+use crate::{
+    platform::Platform,
+    tool::{folder, run, tool_of},
+};
+
+#[test]
+fn pythons_requests_does_all_that_the_documentation_says() {
+    pytest("test_requests_client.py");
+}
+
+#[test]
+fn pythons_httpx_does_all_that_the_documentation_says() {
+    pytest("test_httpx_client.py");
+}
+
+#[test]
+fn nodes_fetch_does_all_that_the_documentation_says() {
+    let script = folder("tests/clients/node/fetch.test.mjs");
+    run(tool_of(Platform::shared(), "node").arg("--test").arg(script));
+}
+
+#[track_caller]
+fn pytest(file: &str) {
+    let mut command = tool_of(Platform::shared(), "pytest");
+    command.args(["-q", "-p", "no:cacheprovider", file]).env("PYTHONDONTWRITEBYTECODE", "1");
+    run(command.current_dir(folder("tests/clients/python")));
+}
