@@ -7,26 +7,42 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-use kit_test::eventually;
-use serde_json::{Value, json};
-use thirtyfour::{
-    By, ChromeCapabilities, ChromiumLikeCapabilities as _, LoggingPrefsLogLevel, TypingData,
-    WebDriver, WebElement,
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource as _, KeyAction, KeyActions},
+    elements::Element,
+    wd::WebDriverCompatibleCommand,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use http::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
+use kit_test::eventually;
+use serde_json::{Map, Value, json};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+    task::block_in_place,
+};
+use url::{ParseError, Url};
 
 use crate::platform::{Platform, platform};
 
 /// One browser at a time: each is as heavy as the whole platform.
 static TURN: Semaphore = Semaphore::const_new(1);
 
-/// A browser with one tab. Dropped in this order: the session ends, then what drives it. Ending
-/// a session blocks its thread, so a test's runtime needs another one.
+/// A browser with one tab. When dropped the session ends, which blocks the thread, so a test's
+/// runtime needs another one; then what drives it.
 pub struct Page {
-    driver: WebDriver,
+    driver: Client,
     _chromedriver: Chromedriver,
     pub platform: &'static Platform,
     _turn: SemaphorePermit<'static>,
+}
+
+/// A command of chromedriver that WebDriver does not have, below the session's address.
+#[derive(Debug)]
+struct Own {
+    path: &'static str,
+    body: Value,
 }
 
 /// The process that drives Chromium; killed when dropped.
@@ -47,7 +63,11 @@ impl Page {
         }
         let turn = TURN.acquire().await.unwrap();
         let (chromedriver, address) = Chromedriver::start();
-        let driver = WebDriver::new(&address, capabilities()).await.unwrap();
+        let driver = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities())
+            .connect(&address)
+            .await
+            .unwrap();
         Some(Self { driver, _chromedriver: chromedriver, platform: platform(), _turn: turn })
     }
 
@@ -55,14 +75,15 @@ impl Page {
     pub async fn open(&self, operation: &str) {
         // From elsewhere, so that nothing of an earlier visit but its storage is left.
         self.driver.goto("about:blank").await.unwrap();
-        self.driver.goto(format!("{}/reference#{operation}", self.platform.url)).await.unwrap();
+        let address = format!("{}/reference#{operation}", self.platform.url);
+        self.driver.goto(&address).await.unwrap();
         self.find("main h1").await;
     }
 
     /// The first element that a selector finds, as soon as it is there and seen.
-    pub async fn find(&self, selector: &str) -> WebElement {
+    pub async fn find(&self, selector: &str) -> Element {
         eventually(selector, || async {
-            let found = self.driver.find(By::Css(selector)).await.ok()?;
+            let found = self.driver.find(Locator::Css(selector)).await.ok()?;
             found.is_displayed().await.ok()?.then_some(found)
         })
         .await
@@ -80,14 +101,17 @@ impl Page {
     }
 
     /// Presses a key, wherever the focus is.
-    pub async fn press(&self, key: impl Into<TypingData>) {
-        self.driver.action_chain().send_keys(key).perform().await.unwrap();
+    pub async fn press(&self, key: impl Into<char>) {
+        let value = key.into();
+        let keys = KeyActions::new("keyboard".to_owned());
+        let keys = keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        self.driver.perform_actions(keys).await.unwrap();
     }
 
     /// Waits until an element's text has a part.
     pub async fn says(&self, selector: &str, part: &str) {
         eventually(&format!("{selector} to say {part:?}"), || async {
-            let element = self.driver.find(By::Css(selector)).await.ok()?;
+            let element = self.driver.find(Locator::Css(selector)).await.ok()?;
             element.text().await.ok()?.contains(part).then_some(())
         })
         .await;
@@ -95,7 +119,7 @@ impl Page {
 
     /// The value of a JavaScript function's body.
     pub async fn run(&self, script: &str, arguments: Vec<Value>) -> Value {
-        self.driver.execute(script, arguments).await.unwrap().json().clone()
+        self.driver.execute(script, arguments).await.unwrap()
     }
 
     pub async fn address(&self) -> String {
@@ -113,21 +137,49 @@ impl Page {
 
     /// A command of the Chrome DevTools Protocol.
     pub async fn devtools(&self, method: &str, parameters: Value) {
-        self.driver.cdp().send_raw(method, parameters).await.unwrap();
+        let body = json!({"cmd": method, "params": parameters});
+        self.driver.issue_cmd(Own { path: "goog/cdp/execute", body }).await.unwrap();
     }
 
     /// What the console was told, without Chromium's own lines about answers of 4xx and 5xx.
     pub async fn complaints(&self) -> Vec<String> {
-        let entries = self.driver.browser_log().await.unwrap();
-        let own = entries.into_iter().filter(|it| it.source.as_deref() != Some("network"));
-        own.map(|it| it.message).collect()
+        let entries = self.log("browser").await;
+        let own = entries.into_iter().filter(|it| it["source"] != "network");
+        own.map(|it| it["message"].to_string()).collect()
     }
 
     /// The origins that anything was asked of since the last look.
     pub async fn origins(&self) -> BTreeSet<String> {
-        let entries = self.driver.get_log("performance").await.unwrap();
-        let messages = entries.iter().filter_map(|it| serde_json::from_str(&it.message).ok());
+        let entries = self.log("performance").await;
+        let messages = entries.iter().filter_map(|it| it["message"].as_str());
+        let messages = messages.filter_map(|it| serde_json::from_str(it).ok());
         messages.filter_map(|it: Value| requested(&it)).collect()
+    }
+
+    /// What one of the browser's logs says since the last look.
+    async fn log(&self, kind: &str) -> Vec<Value> {
+        let command = Own { path: "se/log", body: json!({"type": kind}) };
+        let Value::Array(entries) = self.driver.issue_cmd(command).await.unwrap() else {
+            panic!("the log {kind} is no list");
+        };
+        entries
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        let closing = self.driver.clone().close();
+        let _ = block_in_place(|| Handle::current().block_on(closing));
+    }
+}
+
+impl WebDriverCompatibleCommand for Own {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
     }
 }
 
@@ -175,9 +227,8 @@ impl Drop for Chromedriver {
     }
 }
 
-fn capabilities() -> ChromeCapabilities {
-    let mut capabilities = ChromeCapabilities::new();
-    for argument in [
+fn capabilities() -> Map<String, Value> {
+    let arguments = [
         "--headless=new",
         "--window-size=1280,900",
         // Chromium refuses to be root inside its sandbox, and containers have a small /dev/shm.
@@ -185,12 +236,11 @@ fn capabilities() -> ChromeCapabilities {
         "--disable-dev-shm-usage",
         "--disable-gpu",
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    ] {
-        capabilities.add_arg(argument).unwrap();
-    }
-    capabilities.set_logging_prefs("browser", LoggingPrefsLogLevel::All).unwrap();
-    capabilities.set_logging_prefs("performance", LoggingPrefsLogLevel::All).unwrap();
-    capabilities
+    ];
+    Map::from_iter([
+        ("goog:chromeOptions".to_owned(), json!({"args": arguments})),
+        ("goog:loggingPrefs".to_owned(), json!({"browser": "ALL", "performance": "ALL"})),
+    ])
 }
 
 fn is_installed(program: &str) -> bool {

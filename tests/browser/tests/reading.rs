@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use fantoccini::key::Key;
 use serde_json::{Value, json};
-use thirtyfour::Key;
 
 use crate::page::Page;
 
@@ -64,7 +64,7 @@ async fn a_link_to_an_operation_opens_it_with_all_its_contract_says() {
 async fn search_narrows_the_list_and_says_when_nothing_is_left() {
     let Some(page) = Page::new().await else { return };
     page.open("").await;
-    page.press("/").await;
+    page.press('/').await;
     for (words, outcome) in [
         ("biomarkers parse", "1 of"),
         ("IDEMPOTENCY_KEY nothing has this", "No operation has all of"),

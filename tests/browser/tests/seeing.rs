@@ -1,7 +1,7 @@
 //! Seeing: contrast in both schemes, focus by keyboard, and no line wider than its window.
 
+use fantoccini::key::Key;
 use serde_json::{Value, json};
-use thirtyfour::Key;
 
 use crate::page::Page;
 

@@ -1,6 +1,6 @@
 //! Signing in: by a client's secret, by a token, as a person; and where the token is kept.
 
-use thirtyfour::Key;
+use fantoccini::key::Key;
 
 use crate::page::Page;
 
