@@ -66,6 +66,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// What one of several listeners bears. Requests and streams are counted for all of them.
+    pub(crate) fn share(self, listeners: usize) -> Self {
+        Self { connections: self.connections.div_ceil(listeners), ..self }
+    }
+}
+
 impl Default for Rates {
     fn default() -> Self {
         Self {

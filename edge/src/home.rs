@@ -32,7 +32,7 @@ pub(crate) enum Own {
 }
 
 /// A document and its entity tag.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Document {
     content_type: &'static str,
     bytes: Bytes,

@@ -15,8 +15,10 @@ pub(crate) mod wording;
 
 use std::sync::Arc;
 
-use http::Response;
-use kit::layers::{BrandScope, Check, Introspect, Next, Scope, admit, around, receipt, safe_view};
+use http::{Extensions, HeaderMap, Response};
+use kit::layers::{
+    BrandScope, Check, Finding, Introspect, Next, PhiSafeView, Scope, admit, around, receipt,
+};
 use tonic::{Status, body::Body};
 use tower::{Layer as _, ServiceBuilder};
 
@@ -24,6 +26,8 @@ use crate::{Parts, call, page, record::Record};
 
 pub(crate) use limits::{Allowance, body_too_large};
 pub(crate) use rate::RateLimit;
+use routes::Ways;
+use shed::Shed;
 
 /// The whole gateway.
 pub(crate) fn stack(parts: &Arc<Parts>) -> Next {
@@ -32,6 +36,7 @@ pub(crate) fn stack(parts: &Arc<Parts>) -> Next {
 
 /// What every request passes, before it is known who sent it.
 pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
+    let ways = Ways { named: named(parts, admitted.clone()), admitted, pages };
     ServiceBuilder::new()
         .layer(around(parts.clone(), requests::requests)) // First: every outcome has an id and a log line.
         .layer(around(parts.clone(), coding::coding)) // What is worded may be compressed.
@@ -39,30 +44,32 @@ pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
         .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
         .layer(panic::layer()) // A panic is one failed request, not a dead process.
         .layer(around(parts.clone(), limits::limits)) // Malformed, too large or too slow: no further.
-        .service(routes::router(parts, admitted, pages)) // Which method, and what guards it?
+        .service(routes::router(parts, ways)) // Which method, and what guards it?
 }
 
 /// What a request for a method passes.
 pub(crate) fn admitted(parts: &Arc<Parts>) -> Next {
     let admission = ServiceBuilder::new()
-        .layer(around(parts.clone(), oauth_client::name)) // Whom to count. A slow form takes no room.
-        .layer(around(parts.clone(), shed::shed)) // Before any work is paid for.
-        .layer(around(Noted(Introspect(parts.introspector.clone())), admit)) // 1: who is calling?
-        .layer(around(Scope, admit)) // 2: may they?
-        .layer(around(Noted(BrandScope), admit)) // 3: in which tenant?
-        .layer(around(RateLimit(parts.clone()), admit)); // By client and class, so not before them.
-    let inner = ServiceBuilder::new()
-        .layer(around((), safe_view)) // 4: from here only the safe view can reach a log or a span.
-        .layer(around((), receipt)); // 5: a write must come back with proof of its audit entry.
-    // Two builders, not one: rustc is super-linear in the depth of one stack.
-    admission.service(Next::new(inner.service(Next::end(parts.clone(), call::call))))
+        .layer(admit(Shed(parts.clone()))) // Before any work is paid for.
+        .layer(admit(Noted(Introspect(parts.introspector.clone())))) // 1: who is calling?
+        .layer(admit(Scope)) // 2: may they?
+        .layer(admit(Noted(BrandScope))) // 3: in which tenant?
+        .layer(admit(RateLimit(parts.clone()))) // By client and class, so not before them.
+        .layer(admit(PhiSafeView)); // 4: from here only the safe view can reach a log or a span.
+    let receipt = around((), receipt); // 5: a write must come back with proof of its audit entry.
+    Next::new(admission.service(receipt.layer(Next::end(parts.clone(), call::call))))
+}
+
+/// What a request for a method that takes a form passes before: whom to count?
+fn named(parts: &Arc<Parts>, admitted: Next) -> Next {
+    around(parts.clone(), oauth_client::name).layer(admitted)
 }
 
 /// What a request for a page passes: it has its own session, so no token is asked for.
 pub(crate) fn pages(parts: &Arc<Parts>) -> Next {
-    let guarded = around(RateLimit(parts.clone()), admit); // By address.
-    let shed = around(parts.clone(), shed::shed); // Before any work is paid for.
-    shed.layer(guarded.layer(Next::end(parts.clone(), page::pass)))
+    let shed = admit(Shed(parts.clone())); // Before any work is paid for.
+    let guarded = admit(RateLimit(parts.clone())); // By address.
+    Next::new(shed.layer(guarded.layer(Next::end(parts.clone(), page::pass))))
 }
 
 /// A failure on its way out: a gRPC status, which the wording layer turns into HTTP.
@@ -75,13 +82,20 @@ pub(crate) fn refuse(error: impl Into<Status>) -> Response<Body> {
 pub(crate) struct Noted<C>(pub(crate) C);
 
 impl<C: Check> Check for Noted<C> {
-    async fn check(
-        &self,
-        headers: &http::HeaderMap,
-        extensions: &mut http::Extensions,
-    ) -> kit::Result<()> {
-        self.0.check(headers, extensions).await?;
-        Record::of(extensions).note(extensions);
-        Ok(())
+    fn check(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Finding {
+        match self.0.check(headers, extensions) {
+            Finding::Now(found) => {
+                Record::of(extensions).note(extensions);
+                Finding::Now(found)
+            }
+            Finding::Later(finding) => {
+                let record = Record::of(extensions);
+                Finding::Later(Box::pin(async move {
+                    let found = finding.await?;
+                    record.note(&found);
+                    Ok(found)
+                }))
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod accept;
 mod config;
+mod cores;
 mod serve;
 
 mod layers;
@@ -36,14 +37,14 @@ use tokio_util::sync::CancellationToken;
 use transcode::{Api, BuildError, MethodPlan, Route};
 
 pub use config::{Config, Limits, Rates};
+pub use cores::Listeners;
 
 use layers::shed::Capacity;
 
 /// The gateway, built and not yet serving.
 pub struct Edge {
     app: Next,
-    limits: Limits,
-    closing: CancellationToken,
+    parts: Arc<Parts>,
 }
 
 /// Why contracts make no gateway. Found at start only.
@@ -60,21 +61,22 @@ pub enum Error {
     Contested(&'static str),
 }
 
-/// What the layers stand on.
+/// What the layers stand on. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Parts {
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     /// Built once and kept as long as the process, so that a route may be passed on by reference.
     pub(crate) api: &'static Api,
     /// The methods that are served, by gRPC path: those that the contract binds to HTTP.
-    pub(crate) methods: HashMap<&'static str, Served>,
+    pub(crate) methods: Arc<HashMap<&'static str, Served>>,
     /// The platform's own machine clients.
-    pub(crate) own_clients: HashSet<String>,
+    pub(crate) own_clients: Arc<HashSet<String>>,
     pub(crate) mesh: Mesh,
     pub(crate) introspector: Introspector,
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
     pub(crate) openapi: home::Document,
-    pub(crate) readiness: home::Readiness,
+    pub(crate) readiness: Arc<home::Readiness>,
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
 }
@@ -99,21 +101,25 @@ impl Edge {
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
-        let limits = config.limits;
         let parts = Parts::new(config, packages, mesh, introspector, cache, openapi)?;
         let parts = Arc::new(parts);
-        Ok(Self { app: layers::stack(&parts), limits, closing: parts.closing.clone() })
+        Ok(Self { app: layers::stack(&parts), parts })
     }
 
     /// Serves until `shutdown`, then lets requests in flight end. Returns when they have, or when
     /// they have had all the time that a request may take.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        let (closing, ends) = (self.closing, shutdown.clone());
+        self.close_with(&shutdown);
+        serve::serve(self.app, self.parts.config.limits, listener, shutdown).await;
+    }
+
+    /// Lets what would last for hours end with the gateway.
+    fn close_with(&self, shutdown: &CancellationToken) {
+        let (closing, ends) = (self.parts.closing.clone(), shutdown.clone());
         tokio::spawn(async move {
             ends.cancelled().await;
             closing.cancel();
         });
-        serve::serve(self.app, self.limits, listener, shutdown).await;
     }
 }
 
@@ -133,17 +139,24 @@ impl Parts {
         }
         Ok(Self {
             api,
-            own_clients: methods.values().map(|it| kit::client_id(it.method.service)).collect(),
-            methods,
+            own_clients: Arc::new(
+                methods.values().map(|it| kit::client_id(it.method.service)).collect(),
+            ),
+            methods: Arc::new(methods),
             mesh,
             introspector,
             cache,
             capacity: Capacity::new(&config.limits),
             closing: CancellationToken::new(),
             openapi: home::Document::new("application/json", openapi),
-            readiness: home::Readiness::default(),
-            config,
+            readiness: Arc::default(),
+            config: Arc::new(config),
         })
+    }
+
+    /// The same for a thread with a runtime of its own, with upstream connections of its own.
+    fn own_core(&self) -> Self {
+        Self { mesh: self.mesh.own_core(), ..self.clone() }
     }
 }
 

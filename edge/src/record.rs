@@ -23,7 +23,7 @@ pub(crate) struct Record {
     pub(crate) began: Instant,
     pub(crate) address: ClientAddress,
     pub(crate) target: OnceLock<Target>,
-    pub(crate) client_id: OnceLock<String>,
+    pub(crate) client_id: OnceLock<Arc<str>>,
     pub(crate) brand: OnceLock<Brand>,
     pub(crate) rate: OnceLock<Rated>,
     /// The room that the request takes up until all of it has ended.
@@ -43,7 +43,7 @@ impl Drop for Record {
             method = self.name(),
             status = self.status.get().map_or(GONE, |it| it.as_u16()),
             duration_us = self.began.elapsed().as_micros() as u64,
-            client_id = self.client_id.get().map_or("", String::as_str),
+            client_id = self.client_id.get().map_or("", |it| it),
             brand_id = self.brand.get().map_or("", Brand::as_str),
             "served"
         );
@@ -107,7 +107,7 @@ impl Record {
 
     /// Keeps what checkpoints have left in a request's extensions.
     pub(crate) fn note(&self, extensions: &Extensions) {
-        if let Some(caller) = extensions.get::<Caller>() {
+        if let Some(caller) = extensions.get::<Arc<Caller>>() {
             let _ = self.client_id.set(caller.client_id.clone());
         }
         if let Some(brand) = extensions.get::<Brand>() {

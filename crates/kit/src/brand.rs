@@ -1,20 +1,20 @@
 //! The tenant that every row belongs to.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{Error, Result};
 
 /// A brand's slug, or the platform itself. Checked when made, so that it can stand in SQL text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Brand(String);
+pub struct Brand(Arc<str>);
 
 impl Brand {
     /// `^[a-z0-9_-]{1,32}$`, or `*` for rows of the platform itself.
-    pub fn new(slug: impl Into<String>) -> Result<Self> {
-        let slug = slug.into();
+    pub fn new(slug: impl AsRef<str>) -> Result<Self> {
+        let slug = slug.as_ref();
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
         if slug == "*" || (1..=32).contains(&slug.len()) && slug.chars().all(allowed) {
-            Ok(Self(slug))
+            Ok(Self(slug.into()))
         } else {
             Err(Error::invalid("BRAND_INVALID", "brand_id", "must match ^[a-z0-9_-]{1,32}$"))
         }
@@ -26,7 +26,7 @@ impl Brand {
     }
 
     pub fn is_platform(&self) -> bool {
-        self.0 == "*"
+        &*self.0 == "*"
     }
 
     pub fn as_str(&self) -> &str {

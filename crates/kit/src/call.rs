@@ -24,7 +24,7 @@ pub struct Caller {
     pub kind: CallerKind,
     /// `usr_…` or `cli_…`; empty for the public.
     pub subject: String,
-    pub client_id: String,
+    pub client_id: Arc<str>,
     /// The brand of the token; none where a machine client may act in several.
     pub brand: Option<Brand>,
     /// Brands that a machine client may choose by `X-Brand-Id`; `*` for all.
@@ -38,7 +38,7 @@ impl Caller {
         Self {
             kind: CallerKind::Public,
             subject: String::new(),
-            client_id: String::new(),
+            client_id: Arc::default(),
             brand: None,
             brands: Arc::default(),
             scopes: Arc::default(),
@@ -64,7 +64,7 @@ pub struct RequestId(pub Arc<str>);
 /// The context of one admitted request: what a transaction needs to know of it.
 #[derive(Clone, Debug)]
 pub struct Context {
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     pub brand: Brand,
     pub method: &'static Method,
     pub request_id: RequestId,
@@ -114,7 +114,7 @@ impl<T> Call<T> {
 impl Context {
     fn from_parts(headers: &HeaderMap, extensions: &mut http::Extensions) -> Result<Self> {
         let method = extensions.get::<&'static Method>().copied();
-        let caller = extensions.remove::<Caller>();
+        let caller = extensions.remove::<Arc<Caller>>();
         let brand = extensions.remove::<Brand>();
         let request_id = extensions.remove::<RequestId>();
         let (Some(method), Some(caller), Some(brand), Some(request_id)) =

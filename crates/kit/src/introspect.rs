@@ -34,7 +34,18 @@ pub type Resolver = BoxCloneSyncService<TokenHash, ResolveTokenResponse, Error>;
 
 /// Checkpoint 1's way to a caller. Cheap to clone.
 #[derive(Clone)]
-pub struct Introspector {
+pub struct Introspector(Arc<Inner>);
+
+/// What is known of a token without asking anybody.
+#[derive(Debug)]
+pub enum Look {
+    /// Whom it stands for; nobody if it is no token, or has expired.
+    Known(Option<Arc<Caller>>),
+    /// Somebody has to be [asked](Introspector::ask).
+    Unknown(TokenHash),
+}
+
+struct Inner {
     near: Near<Known>,
     flights: Flights,
     source: Source,
@@ -60,28 +71,43 @@ impl Introspector {
     pub fn new(cache: Cache, resolver: Resolver, clock: Clock) -> Self {
         let near = cache.near(NEAR, RECORD_TTL / 2);
         let source = Source { cache, resolver, near: near.clone() };
-        Self { near, flights: Flights::default(), source, clock }
+        Self(Arc::new(Inner { near, flights: Flights::default(), source, clock }))
     }
 
     /// The caller of a token; `None` when it is unknown, expired or revoked. An error means that
     /// it cannot be known now: the caller keeps the token and comes back.
     pub async fn caller(&self, token: &str) -> Result<Option<Arc<Caller>>> {
+        match self.look(token) {
+            Look::Known(caller) => Ok(caller),
+            Look::Unknown(hash) => self.ask(hash).await,
+        }
+    }
+
+    /// The caller of a token, if that is known in this process.
+    pub fn look(&self, token: &str) -> Look {
         if token.len() >= TOO_LONG {
-            return Ok(None);
+            return Look::Known(None);
         }
         // What is near has been resolved, so its form need not be looked at.
         let hash = TokenHash(Sha256::digest(token.as_bytes()).into());
-        if let Some(known) = self.near.get(&hash.0) {
-            return Ok(self.unexpired(&known));
+        if let Some(known) = self.0.near.get(&hash.0) {
+            return Look::Known(self.0.unexpired(&known));
         }
         // A wrong prefix or checksum costs no look-up.
-        if Token::parse(Kind::AccessToken, token).is_err() {
-            return Ok(None);
+        match Token::parse(Kind::AccessToken, token) {
+            Ok(_) => Look::Unknown(hash),
+            Err(_) => Look::Known(None),
         }
-        let known = self.find(hash).await?;
-        Ok(known.and_then(|known| self.unexpired(&known)))
     }
 
+    /// The caller of a token that is not known here. Errors are those of [`Self::caller`].
+    pub async fn ask(&self, hash: TokenHash) -> Result<Option<Arc<Caller>>> {
+        let known = self.0.find(hash).await?;
+        Ok(known.and_then(|known| self.0.unexpired(&known)))
+    }
+}
+
+impl Inner {
     /// Of those who look for one token at a time one asks. Nobody joins whom a fence has overtaken:
     /// the answer may be from before a revocation that the newcomer knows of.
     async fn find(&self, hash: TokenHash) -> Result<Option<Arc<Known>>> {
@@ -159,7 +185,7 @@ fn read(record: ResolveTokenResponse) -> Result<Option<Known>> {
     let caller = Arc::new(Caller {
         kind,
         subject: record.subject,
-        client_id: record.client_id,
+        client_id: record.client_id.into(),
         brand,
         brands: Arc::from(record.brands),
         scopes: Arc::from(record.scopes),

@@ -1,7 +1,7 @@
 //! Every layer a call to a service passes, outermost first. This is the only stack.
 //!
 //! The edge stands on the same checkpoints ([`Introspect`], [`Scope`], [`BrandScope`],
-//! [`safe_view`], [`receipt`]); only how it routes and how it words a refusal are its own.
+//! [`PhiSafeView`], [`receipt`]); only how it routes and how it words a refusal are its own.
 
 mod access;
 mod admission;
@@ -22,9 +22,9 @@ use mesh::App;
 use tonic::{Status, body::Body};
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
-pub use admission::{BrandScope, Check, Introspect, Scope, admit};
+pub use admission::{Admit, Admitted, BrandScope, Check, Finding, Introspect, Scope, admit};
 pub use receipt::{Receipt, owes_receipt, receipt};
-pub use safe_view::{SafeView, safe_view};
+pub use safe_view::{PhiSafeView, SafeView};
 pub use stack::{Answering, Around, Below, Next, around};
 
 use crate::{Db, Error, Introspector};
@@ -42,10 +42,10 @@ pub(crate) fn stack(
 ) -> App {
     let page = Next::new(routes.clone());
     let admitted = ServiceBuilder::new()
-        .layer(around(Introspect(introspector), admit)) // 1: who is calling?
-        .layer(around(Scope, admit)) // 2: may they?
-        .layer(around(BrandScope, admit)) // 3: in which tenant?
-        .layer(around((), safe_view)) // 4: only the safe view can reach a log or a span from here.
+        .layer(admit(Introspect(introspector))) // 1: who is calling?
+        .layer(admit(Scope)) // 2: may they?
+        .layer(admit(BrandScope)) // 3: in which tenant?
+        .layer(admit(PhiSafeView)) // 4: only the safe view can reach a log or a span from here.
         .layer(around((), receipt)) // 5: a write must prove its audit entry.
         .layer(around(db.clone(), access::access)) // A protected read is recorded, or not answered.
         .layer(around(db, idempotency::idempotency)) // Innermost: a replay was authorized anew.

@@ -134,7 +134,7 @@ impl Origin {
                 context.method.path
             )));
         };
-        let mut details = vec![("client_id", context.caller.client_id.clone())];
+        let mut details = vec![("client_id", context.caller.client_id.to_string())];
         details.extend(context.acting_user.clone().map(|it| ("acting_user", it)));
         Ok(Self {
             brand: context.brand.clone(),

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -13,10 +14,15 @@ use loop_platform::{
     SERVICES, audit_log,
     config::Config,
     demo,
-    process::{Backends, Process, bind},
+    process::{Backends, Process, bind, bind_on_cores},
     service, up,
 };
+use mimalloc::MiMalloc;
 use sqlx::postgres::PgConnectOptions;
+
+/// An eighth of a small request's time less than with the C library's: docs/benchmarks/edge.md.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// The Loop Platform: health and commerce services behind one edge.
 #[derive(Parser)]
@@ -56,6 +62,9 @@ enum Command {
         config: Config,
         #[arg(long, env = "LOOP_LISTEN", default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
+        /// On how many cores; all that there are if it is not said
+        #[arg(long, env = "LOOP_CORES")]
+        cores: Option<NonZeroUsize>,
     },
     /// Relay the outboxes of services to the buses
     Relay {
@@ -153,11 +162,12 @@ async fn run_async(command: Command) -> anyhow::Result<ExitCode> {
             eprintln!("serving {} on {listen}", names(&services));
             process.run_until_stopped().await?;
         }
-        Command::Edge { config, listen } => {
-            let listener = bind(listen).await?;
+        Command::Edge { config, listen, cores } => {
+            let cores = cores.map_or_else(std::thread::available_parallelism, Ok)?;
+            let listeners = bind_on_cores(listen, cores)?;
             let process = process(&config, Some(listen)).await?;
-            process.serve_edge(listener)?;
-            eprintln!("the edge listens on {listen}");
+            process.serve_edge_on_cores(listeners)?;
+            eprintln!("the edge listens on {listen}, on {cores} cores");
             process.run_until_stopped().await?;
         }
         Command::Relay { config, services } => {

@@ -1,12 +1,14 @@
 //! What any shape of the platform is made of: backends, services, an edge, background work.
 
-use std::{collections::BTreeMap, convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{
+    collections::BTreeMap, convert::Infallible, net::SocketAddr, num::NonZeroUsize, sync::Arc,
+};
 
 use anyhow::Context as _;
 use bus::{DurableBus, Fast, PostgresQueue, Routes};
 use bytes::Bytes;
 use cache::Cache;
-use edge::Edge;
+use edge::{Edge, Listeners};
 use http::Request;
 use kit::{Clock, Db, Peers, Platform, PlatformKey, Roles, Service, Wake};
 use mesh::{App, Mesh};
@@ -165,8 +167,26 @@ impl Process {
         Ok(())
     }
 
-    /// Opens the public door.
+    /// Opens the public door on the runtime of this process.
     pub fn serve_edge(&self, listener: TcpListener) -> anyhow::Result<()> {
+        self.tasks.spawn(self.edge()?.serve(listener, self.doors.clone()));
+        Ok(())
+    }
+
+    /// Opens the public door on several cores, for a process that does nothing else.
+    pub fn serve_edge_on_cores(&self, listeners: Listeners) -> anyhow::Result<()> {
+        let serving = self.edge()?.serve_on_cores(listeners, self.doors.clone());
+        let doors = self.doors.clone();
+        self.tasks.spawn(async move {
+            if let Err(cause) = serving.await {
+                tracing::error!(%cause, "the edge has ended");
+                doors.cancel();
+            }
+        });
+        Ok(())
+    }
+
+    fn edge(&self) -> anyhow::Result<Edge> {
         let mut config = edge::Config::new(self.backends.public_url.clone());
         for service in SERVICES {
             config.pages.extend(service.pages.iter().map(|it| (*it, service.name)));
@@ -182,21 +202,23 @@ impl Process {
             peers.resolver(),
             self.backends.clock.clone(),
         );
-        let edge = Edge::new(
+        Ok(Edge::new(
             config,
             &packages(),
             self.mesh.clone(),
             introspector,
             self.backends.cache.clone(),
             Bytes::from_static(OPENAPI),
-        )?;
-        self.tasks.spawn(edge.serve(listener, self.doors.clone()));
-        Ok(())
+        )?)
     }
 
     /// Waits for Ctrl-C or SIGTERM, lets what is in flight end, then stops the background work.
+    /// Fails when a door closed without being told to.
     pub async fn run_until_stopped(self) -> anyhow::Result<()> {
-        stopped().await?;
+        tokio::select! {
+            told = stopped() => told?,
+            () = self.doors.cancelled() => anyhow::bail!("stopped serving; the log says why"),
+        }
         eprintln!("Stopping: letting calls in flight end. Press Ctrl-C again to stop at once.");
         self.doors.cancel();
         self.work.cancel();
@@ -244,9 +266,14 @@ fn dispatch(mesh: &Mesh, services: &[&'static Service]) -> anyhow::Result<App> {
 
 /// Binds before anything else starts, so that a taken port is the first thing said.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| {
-        format!(
-            "cannot listen on {address}; choose another with --listen or stop what listens there"
-        )
-    })
+    TcpListener::bind(address).await.with_context(|| taken(address))
+}
+
+/// The same for [`Process::serve_edge_on_cores`].
+pub fn bind_on_cores(address: SocketAddr, cores: NonZeroUsize) -> anyhow::Result<Listeners> {
+    Listeners::bind(address, cores).with_context(|| taken(address))
+}
+
+fn taken(address: SocketAddr) -> String {
+    format!("cannot listen on {address}; choose another with --listen or stop what listens there")
 }

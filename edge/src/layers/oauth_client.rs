@@ -9,7 +9,7 @@ use oauth_core::Credentials;
 use tonic::body::Body;
 
 use super::refuse;
-use crate::{Parts, call, page::LARGEST_FORM, record::Record};
+use crate::{Parts, call, page::LARGEST_FORM};
 use kit::layers::Next;
 
 /// The longest client id that counts as one, in characters.
@@ -22,10 +22,6 @@ pub(crate) struct NamedClient(pub(crate) String);
 /// Reads the form of a method that takes one, and leaves it as it was. Such methods are open to
 /// the public, so no stranger is let further than before.
 pub(crate) async fn name(parts: Arc<Parts>, request: Request<Body>, next: Next) -> Response<Body> {
-    let record = Record::of(request.extensions());
-    if !record.route().is_some_and(|it| it.method().accepts_form()) {
-        return next.run(request).await;
-    }
     let limit = parts.config.limits.body.min(LARGEST_FORM);
     let (mut head, body) = request.into_parts();
     let form = match call::read(&head.headers, body, limit).await {

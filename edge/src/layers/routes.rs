@@ -27,40 +27,44 @@ const CALLING: [http::Method; 2] = [http::Method::GET, http::Method::POST];
 /// What pages allow: to be read, and to be sent a form.
 const BROWSING: [http::Method; 3] = [http::Method::GET, http::Method::HEAD, http::Method::POST];
 
+/// Where a request may go on.
+pub(crate) struct Ways {
+    pub(crate) admitted: Next,
+    /// The same for methods that take a form.
+    pub(crate) named: Next,
+    pub(crate) pages: Next,
+}
+
 /// Sends a request to the gateway's own answers, to a page or through admission to a method.
-pub(crate) fn router(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
-    let ways = Arc::new((admitted, pages));
+pub(crate) fn router(parts: &Arc<Parts>, ways: Ways) -> Next {
+    let ways = Arc::new(ways);
     Next::end(parts.clone(), move |parts, request| {
         let ways = ways.clone();
-        async move { Ok(route(&parts, &ways.0, &ways.1, request).await) }
+        async move { Ok(route(&parts, &ways, request).await) }
     })
 }
 
-async fn route(
-    parts: &Parts,
-    admitted: &Next,
-    pages: &Next,
-    request: Request<Body>,
-) -> Response<Body> {
+async fn route(parts: &Parts, ways: &Ways, request: Request<Body>) -> Response<Body> {
     let record = Record::of(request.extensions());
     let path = request.uri().path();
     if let Some(own) = Own::at(path) {
         let _ = record.target.set(Target::Own(own.path()));
         return match READING.contains(request.method()) {
-            true => own.answer(parts, request.headers()).await,
+            // Its future is large, and what else goes this way should not pay for it.
+            true => Box::pin(own.answer(parts, request.headers())).await,
             false => otherwise(parts, &request, &READING),
         };
     }
     if let Some(service) = parts.config.pages.get(path) {
         let _ = record.target.set(Target::Page(service));
         return match BROWSING.contains(request.method()) {
-            true => pages.run(request).await,
+            true => ways.pages.run(request).await,
             false => otherwise(parts, &request, &BROWSING),
         };
     }
     if let Some(served) = parts.methods.get(path) {
         return match Protocol::of_call(&request) {
-            Some(protocol) => admit(admitted, &record, served, protocol, request).await,
+            Some(protocol) => admit(ways, &record, served, protocol, request).await,
             None if CALLING.contains(request.method()) => refuse(unspoken()),
             None => otherwise(parts, &request, &CALLING),
         };
@@ -68,12 +72,12 @@ async fn route(
     if wants_socket(&request)
         && let Some((served, protocol)) = socket(parts, path)
     {
-        return admit(admitted, &record, &served, protocol, with_bearer(request)).await;
+        return admit(ways, &record, &served, protocol, with_bearer(request)).await;
     }
     match parts.api.route(request.method(), path) {
         Route::Found(route) => {
             let served = parts.methods[route.method().grpc_path()];
-            admit(admitted, &record, &served, Protocol::Rest(route), request).await
+            admit(ways, &record, &served, Protocol::Rest(route), request).await
         }
         Route::OtherMethods(allowed) => otherwise(parts, &request, &allowed),
         Route::NotFound => refuse(grpc::status(&Status::no_route())),
@@ -81,7 +85,7 @@ async fn route(
 }
 
 async fn admit(
-    admitted: &Next,
+    ways: &Ways,
     record: &Record,
     served: &Served,
     protocol: Protocol,
@@ -90,7 +94,10 @@ async fn admit(
     let Served { method, plan } = *served;
     let _ = record.target.set(Target::Method(Called { method, plan, protocol }));
     request.extensions_mut().insert(method);
-    admitted.run(request).await
+    if record.route().is_some_and(|it| it.method().accepts_form()) {
+        return ways.named.run(request).await;
+    }
+    ways.admitted.run(request).await
 }
 
 /// The streaming method of a path, however it is bound. What does not stream needs no socket.

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use contract::Rate;
-use http::{Request, Response};
-use kit::{Error, layers::Next};
+use http::{Extensions, HeaderMap};
+use kit::{
+    Error,
+    layers::{Check, Finding},
+};
 use tokio::sync::Semaphore;
-use tonic::body::Body;
 
-use super::refuse;
 use crate::{
     Limits, Parts,
     record::{Called, Record},
 };
 
 /// How many requests may be under way at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Capacity {
     pub(crate) ordinary: Arc<Semaphore>,
     introspection: Arc<Semaphore>,
@@ -44,11 +45,20 @@ impl Capacity {
     }
 }
 
-pub(crate) async fn shed(parts: Arc<Parts>, request: Request<Body>, next: Next) -> Response<Body> {
-    let record = Record::of(request.extensions());
-    let Ok(permit) = parts.capacity.room_for(&record).clone().try_acquire_owned() else {
-        return refuse(Error::unavailable("OVERLOADED", "too many requests are under way"));
-    };
-    let _ = record.permit.set(permit);
-    next.run(request).await
+/// Takes the room of a request, or refuses it.
+#[derive(Clone)]
+pub(crate) struct Shed(pub(crate) Arc<Parts>);
+
+impl Check for Shed {
+    fn check(&self, _: &HeaderMap, extensions: &mut Extensions) -> Finding {
+        let record = Record::of(extensions);
+        let room = self.0.capacity.room_for(&record).clone();
+        Finding::Now(match room.try_acquire_owned() {
+            Ok(permit) => {
+                let _ = record.permit.set(permit);
+                Ok(())
+            }
+            Err(_) => Err(Error::unavailable("OVERLOADED", "too many requests are under way")),
+        })
+    }
 }

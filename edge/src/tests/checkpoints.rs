@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kit::layers::{BrandScope, Introspect, Next, Scope, admit, around, receipt, safe_view};
+use kit::layers::{BrandScope, Introspect, Next, PhiSafeView, Scope, admit, around, receipt};
 use kit_test::Grant;
 use tower::ServiceBuilder;
 
@@ -19,46 +19,46 @@ fn call(parts: &Arc<Parts>) -> Next {
 
 fn without_introspection(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(around(Scope, admit))
-        .layer(around(BrandScope, admit))
-        .layer(around((), safe_view))
+        .layer(admit(Scope))
+        .layer(admit(BrandScope))
+        .layer(admit(PhiSafeView))
         .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_scope(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(around(introspect(parts), admit))
-        .layer(around(BrandScope, admit))
-        .layer(around((), safe_view))
+        .layer(admit(introspect(parts)))
+        .layer(admit(BrandScope))
+        .layer(admit(PhiSafeView))
         .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_brand(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(around(introspect(parts), admit))
-        .layer(around(Scope, admit))
-        .layer(around((), safe_view))
+        .layer(admit(introspect(parts)))
+        .layer(admit(Scope))
+        .layer(admit(PhiSafeView))
         .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_safe_view(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(around(introspect(parts), admit))
-        .layer(around(Scope, admit))
-        .layer(around(BrandScope, admit))
+        .layer(admit(introspect(parts)))
+        .layer(admit(Scope))
+        .layer(admit(BrandScope))
         .layer(around((), receipt));
     Next::new(stack.service(call(parts)))
 }
 
 fn without_receipts(parts: &Arc<Parts>) -> Next {
     let stack = ServiceBuilder::new()
-        .layer(around(introspect(parts), admit))
-        .layer(around(Scope, admit))
-        .layer(around(BrandScope, admit))
-        .layer(around((), safe_view));
+        .layer(admit(introspect(parts)))
+        .layer(admit(Scope))
+        .layer(admit(BrandScope))
+        .layer(admit(PhiSafeView));
     Next::new(stack.service(call(parts)))
 }
 

@@ -128,8 +128,7 @@ impl Setting {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let closing = parts.closing.clone();
-        let edge = Edge { app, limits: self.config.limits, closing };
+        let edge = Edge { app, parts: parts.clone() };
         let serving = tokio::spawn(edge.serve(listener, shutdown.clone()));
         let Self { identity, clinical, .. } = self;
         Door { address, identity, clinical, parts, shutdown, serving }

@@ -3,38 +3,37 @@
 //! Two things differ. Identity is a function that knows one token, asked as often as a cached
 //! record runs out; and the rate limits are raised, or they would stop the benchmark.
 
-use std::{future::ready, net::SocketAddr};
+use std::{future::ready, net::SocketAddr, num::NonZeroUsize};
 
 use bytes::Bytes;
 use cache::Cache;
-use edge::{Config, Edge, Rates};
+use edge::{Config, Edge, Listeners, Rates};
 use identity_contract::v1::ResolveTokenResponse;
 use kit::{Clock, Introspector};
 use mesh::Mesh;
 use oauth_core::{Kind, Token, TokenHash};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::util::BoxCloneSyncService;
 
 use crate::contract;
 
-/// Serves the contract of `descriptors` until the process ends, for the holder of `token`.
+/// Serves, on one core, the contract of `descriptors` until the process ends, for the holder of `token`.
 pub async fn serve(
-    listener: TcpListener,
+    listen: SocketAddr,
     upstream: SocketAddr,
     descriptors: Vec<u8>,
     token: &str,
 ) -> anyhow::Result<()> {
     let (mesh, cache) = (Mesh::default(), Cache::embedded());
     mesh.add_remote(contract::PEER, &format!("http://{upstream}").parse()?)?;
-    let mut config = Config::new(format!("http://{}", listener.local_addr()?));
+    let mut config = Config::new(format!("http://{listen}"));
     config.rates = Rates { read: u32::MAX, write: u32::MAX, ..config.rates };
     let introspector = introspector(cache.clone(), token)?;
     let openapi = Bytes::from_static(b"{}");
     let packages = [contract::package(descriptors)?];
     let edge = Edge::new(config, &packages, mesh, introspector, cache, openapi)?;
-    edge.serve(listener, CancellationToken::new()).await;
-    Ok(())
+    let listeners = Listeners::bind(listen, NonZeroUsize::MIN)?;
+    Ok(edge.serve_on_cores(listeners, CancellationToken::new()).await?)
 }
 
 fn introspector(cache: Cache, token: &str) -> anyhow::Result<Introspector> {

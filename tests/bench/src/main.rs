@@ -25,11 +25,16 @@ use std::{
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 use oauth_core::{Kind, Token};
 use tokio::{net::TcpListener, runtime};
 
 use measure::Plan;
 use peer::{Peer, Running, Stage};
+
+/// As in the platform's own program; the floor has it too.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Measures the edge beside Envoy and a bare hop
 #[derive(Parser)]
@@ -96,12 +101,9 @@ fn main() -> anyhow::Result<()> {
         Role::Edge { place, descriptors, token } => {
             log();
             let descriptors = fs::read(descriptors)?;
-            // As `loop edge` runs: a task on a runtime of as many workers as there are cores.
-            let serving = async move {
-                let listener = bind(place.listen).await?;
-                gateway::serve(listener, place.upstream, descriptors, &token).await
-            };
-            runtime::Runtime::new()?.block_on(async { tokio::spawn(serving).await? })
+            // As `loop edge` runs.
+            let serving = gateway::serve(place.listen, place.upstream, descriptors, &token);
+            runtime::Runtime::new()?.block_on(serving)
         }
         Role::Floor { place } => single()?
             .block_on(async { floor::serve(bind(place.listen).await?, place.upstream).await }),

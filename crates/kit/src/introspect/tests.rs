@@ -153,13 +153,13 @@ async fn a_look_up_goes_on_while_anybody_waits_and_then_leaves_nothing() {
     tokio::task::yield_now().await;
     house.gate.add_permits(1);
     assert!(second.join_all().await.remove(0).unwrap().is_some());
-    assert_eq!((house.asked(), house.introspector.flights.count()), (1, 0));
+    assert_eq!((house.asked(), house.introspector.0.flights.count()), (1, 0));
     let stranger = House::new(0);
     let callers = stranger.callers(3);
     until("the question", || stranger.asked() == 1).await;
-    assert_eq!(stranger.introspector.flights.count(), 1);
+    assert_eq!(stranger.introspector.0.flights.count(), 1);
     drop(callers);
-    until("the look-up to end", || stranger.introspector.flights.count() == 0).await;
+    until("the look-up to end", || stranger.introspector.0.flights.count() == 0).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! A read of protected data is recorded before it is answered, or it is not answered.
 
+use std::sync::Arc;
+
 use contract::{Audit, Method};
 use http::{HeaderValue, Request, Response};
 use tonic::body::Body;
@@ -25,7 +27,7 @@ pub async fn access(db: Db, request: Request<Body>, next: Next) -> Response<Body
 /// Who read, in which brand, under which request.
 struct Access {
     event_type: &'static str,
-    caller: Caller,
+    caller: Arc<Caller>,
     brand: Brand,
     request_id: RequestId,
     acting_user: Option<String>,
@@ -40,7 +42,7 @@ impl Access {
         let acting_user = request.headers().get(ACTING_USER);
         Some(Self {
             event_type,
-            caller: extensions.get::<Caller>()?.clone(),
+            caller: extensions.get::<Arc<Caller>>()?.clone(),
             brand: extensions.get::<Brand>()?.clone(),
             request_id: extensions.get::<RequestId>()?.clone(),
             acting_user: acting_user.and_then(|it| Some(it.to_str().ok()?.to_owned())),
@@ -51,7 +53,7 @@ impl Access {
         let id = Uuid::now_v7();
         let mut tx = db.open(&self.brand, "BEGIN").await?;
         let details = serde_json::json!({
-            "client_id": self.caller.client_id,
+            "client_id": &*self.caller.client_id,
             "acting_user": self.acting_user,
         });
         sqlx::query(

@@ -1,29 +1,92 @@
-//! Checkpoints 1 to 3: each lets a request through, richer by what it found out, or refuses it.
+//! Checkpoints 1 to 4: each lets a request through, richer by what it found out, or refuses it.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use contract::{CallerKind, Method};
+use futures::future::{BoxFuture, Either};
 use http::{Extensions, HeaderMap, Request, Response, header::AUTHORIZATION};
 use tonic::body::Body;
+use tower::{Layer, Service, ServiceExt as _};
 
-use super::{Next, refuse};
-use crate::{Brand, Caller, Error, Introspector, Result, call::BRAND_ID};
+use super::{Answering, Below, refuse};
+use crate::{Brand, Caller, Error, Introspector, Result, call::BRAND_ID, introspect::Look};
 
 /// What a checkpoint looks at and adds to.
 pub trait Check: Clone + Send + Sync + 'static {
-    fn check(
-        &self,
-        headers: &HeaderMap,
-        extensions: &mut Extensions,
-    ) -> impl Future<Output = Result<()>> + Send;
+    fn check(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Finding;
 }
 
-/// Lets a request on as the checkpoint enriched it, or refuses it: `around(check, admit)`.
-pub async fn admit<C: Check>(check: C, request: Request<Body>, next: Next) -> Response<Body> {
-    let (mut parts, body) = request.into_parts();
-    match check.check(&parts.headers, &mut parts.extensions).await {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(error) => refuse(error),
+/// What a checkpoint says of a request. Most know at once, and then nothing is allocated.
+pub enum Finding {
+    Now(Result<()>),
+    /// Somebody has to be asked first. What that brings is added to the request.
+    Later(BoxFuture<'static, Result<Extensions>>),
+}
+
+/// The layer of a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Admit<C>(C);
+
+/// What stands behind a checkpoint.
+#[derive(Clone, Debug)]
+pub struct Admitted<C, S> {
+    check: C,
+    inner: S,
+}
+
+/// Lets a request on as the checkpoint enriched it, or refuses it.
+pub fn admit<C: Check>(check: C) -> Admit<C> {
+    Admit(check)
+}
+
+impl<C: Check, S: Below> Layer<S> for Admit<C> {
+    type Service = Admitted<C, S>;
+
+    fn layer(&self, inner: S) -> Admitted<C, S> {
+        Admitted { check: self.0.clone(), inner }
+    }
+}
+
+impl<C: Check, S: Below> Service<Request<Body>> for Admitted<C, S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<
+        S::Future,
+        Either<Ready<std::result::Result<Response<Body>, Infallible>>, Answering>,
+    >;
+
+    fn poll_ready(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<std::result::Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let mut extensions = std::mem::take(request.extensions_mut());
+        let finding = self.check.check(request.headers(), &mut extensions);
+        *request.extensions_mut() = extensions;
+        match finding {
+            Finding::Now(Ok(())) => Either::Left(self.inner.call(request)),
+            Finding::Now(Err(error)) => Either::Right(Either::Left(ready(Ok(refuse(error))))),
+            Finding::Later(finding) => {
+                let inner = self.inner.clone();
+                Either::Right(Either::Right(Box::pin(async move {
+                    match finding.await {
+                        Ok(found) => {
+                            request.extensions_mut().extend(found);
+                            inner.oneshot(request).await
+                        }
+                        Err(error) => Ok(refuse(error)),
+                    }
+                })))
+            }
+        }
     }
 }
 
@@ -32,26 +95,41 @@ pub async fn admit<C: Check>(check: C, request: Request<Body>, next: Next) -> Re
 #[derive(Clone)]
 pub struct Introspect(pub Introspector);
 
-impl Check for Introspect {
-    async fn check(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Result<()> {
-        let method = method(extensions);
-        let caller = match bearer(headers)? {
-            Some(token) => {
-                let caller = self.0.caller(token).await?.ok_or_else(|| {
-                    Error::unauthenticated("the access token is unknown, expired or revoked")
-                        .with("www_authenticate", "Bearer error=\"invalid_token\"")
-                })?;
-                Arc::unwrap_or_clone(caller)
-            }
-            None if method.is_public() => Caller::public(),
-            None => {
-                return Err(Error::unauthenticated("an access token is required")
-                    .with("www_authenticate", "Bearer"));
-            }
-        };
-        extensions.insert(caller);
-        Ok(())
+impl Introspect {
+    fn look(&self, headers: &HeaderMap, method: &Method) -> Result<Look> {
+        match bearer(headers)? {
+            Some(token) => Ok(self.0.look(token)),
+            None if method.is_public() => Ok(Look::Known(Some(Arc::new(Caller::public())))),
+            None => Err(Error::unauthenticated("an access token is required")
+                .with("www_authenticate", "Bearer")),
+        }
     }
+}
+
+impl Check for Introspect {
+    fn check(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Finding {
+        match self.look(headers, method(extensions)) {
+            Ok(Look::Known(caller)) => Finding::Now(known(caller).map(|caller| {
+                extensions.insert(caller);
+            })),
+            Ok(Look::Unknown(hash)) => {
+                let introspector = self.0.clone();
+                Finding::Later(Box::pin(async move {
+                    let mut found = Extensions::new();
+                    found.insert(known(introspector.ask(hash).await?)?);
+                    Ok(found)
+                }))
+            }
+            Err(error) => Finding::Now(Err(error)),
+        }
+    }
+}
+
+fn known(caller: Option<Arc<Caller>>) -> Result<Arc<Caller>> {
+    caller.ok_or_else(|| {
+        Error::unauthenticated("the access token is unknown, expired or revoked")
+            .with("www_authenticate", "Bearer error=\"invalid_token\"")
+    })
 }
 
 /// Checkpoint 2, scope: proves that the caller may do this.
@@ -59,9 +137,15 @@ impl Check for Introspect {
 pub struct Scope;
 
 impl Check for Scope {
-    async fn check(&self, _: &HeaderMap, extensions: &mut Extensions) -> Result<()> {
+    fn check(&self, _: &HeaderMap, extensions: &mut Extensions) -> Finding {
+        Finding::Now(self.holds(extensions))
+    }
+}
+
+impl Scope {
+    fn holds(&self, extensions: &Extensions) -> Result<()> {
         let method = method(extensions);
-        let caller = extensions.get::<Caller>().ok_or_else(not_introspected)?;
+        let caller = extensions.get::<Arc<Caller>>().ok_or_else(not_introspected)?;
         if method.is_public() {
             return Ok(());
         }
@@ -84,15 +168,21 @@ impl Check for Scope {
 pub struct BrandScope;
 
 impl Check for BrandScope {
-    async fn check(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Result<()> {
-        let caller = extensions.get::<Caller>().ok_or_else(not_introspected)?;
+    fn check(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Finding {
+        Finding::Now(self.brand(headers, extensions).map(|brand| {
+            extensions.insert(brand);
+        }))
+    }
+}
+
+impl BrandScope {
+    fn brand(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Brand> {
+        let caller = extensions.get::<Arc<Caller>>().ok_or_else(not_introspected)?;
         let named = match headers.get(BRAND_ID) {
             Some(value) => Some(Brand::new(value.to_str().unwrap_or_default())?),
             None => None,
         };
-        let brand = choose(caller, named)?;
-        extensions.insert(brand);
-        Ok(())
+        choose(caller, named)
     }
 }
 
@@ -177,8 +267,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_scope_check_without_introspection_lets_nobody_in() {
+    #[test]
+    fn a_scope_check_without_introspection_lets_nobody_in() {
         const METHOD: Method = Method {
             path: "/x/Y",
             service: "x",
@@ -192,10 +282,13 @@ mod tests {
         static STATIC: Method = METHOD;
         let mut extensions = Extensions::new();
         extensions.insert(&STATIC);
-        let error = Scope.check(&HeaderMap::new(), &mut extensions).await.unwrap_err();
-        assert_eq!(error.code(), tonic::Code::Unauthenticated);
-        let error = BrandScope.check(&HeaderMap::new(), &mut extensions).await.unwrap_err();
-        assert_eq!(error.code(), tonic::Code::Unauthenticated);
+        for finding in [
+            Scope.check(&HeaderMap::new(), &mut extensions),
+            BrandScope.check(&HeaderMap::new(), &mut extensions),
+        ] {
+            let Finding::Now(Err(error)) = finding else { panic!("somebody was let in") };
+            assert_eq!(error.code(), tonic::Code::Unauthenticated);
+        }
     }
 
     #[test]

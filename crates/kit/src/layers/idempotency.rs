@@ -1,5 +1,7 @@
 //! A call whose Idempotency-Key was answered before gets that answer again.
 
+use std::sync::Arc;
+
 use bytes::{BufMut as _, BytesMut};
 use contract::{Idempotency, Method};
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -44,7 +46,7 @@ async fn replay(db: &Db, method: &'static Method, request: Request<Body>) -> Res
         body.map_err(|_| Error::invalid("BODY_TOO_LARGE", "body", "must be at most 4 MiB"))?;
     let body = body.to_bytes();
     let header = parts.headers.get(IDEMPOTENCY_KEY).map(|it| it.to_str().unwrap_or_default());
-    let caller = parts.extensions.get::<Caller>().expect("introspection runs first");
+    let caller = parts.extensions.get::<Arc<Caller>>().expect("introspection runs first");
     let brand = parts.extensions.get::<Brand>().expect("brand scoping runs first").clone();
     if let Some(claim) = Claim::new(method, &caller.client_id, header, &body)? {
         if let Some(stored) = find(db, &brand, &claim).await? {

@@ -1,6 +1,7 @@
 //! What a stack is made of: a layer is one async function around all that lies below it.
 
 use std::{
+    any::Any,
     convert::Infallible,
     future::Future,
     pin::Pin,
@@ -53,6 +54,10 @@ pub fn around<P, F>(state: P, function: F) -> Around<P, F> {
 
 impl Next {
     pub fn new(service: impl Below) -> Self {
+        // What is one already is not boxed again, for every request.
+        if let Some(next) = (&service as &dyn Any).downcast_ref::<Self>() {
+            return next.clone();
+        }
         Self(Arc::new(move |request| Box::pin(service.clone().oneshot(request))))
     }
 
