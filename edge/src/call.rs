@@ -5,6 +5,7 @@ mod connect;
 mod events;
 mod pass;
 mod rest;
+mod retry;
 mod socket;
 mod uplink;
 mod upload;
@@ -14,14 +15,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kit::{
     BRAND_ID, Error, IDEMPOTENCY_KEY, TRACEPARENT,
     layers::{Receipt, SafeView},
 };
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
-use tower::ServiceExt as _;
 
 use crate::{
     Parts, grpc,
@@ -83,10 +83,10 @@ impl Ongoing {
 
     /// Sends one message to the method's service.
     async fn send(&self, message: &[u8]) -> Result<Response<Body>, Status> {
-        self.send_body(Body::new(Full::new(grpc::frame(message)))).await
+        self.send_whole(grpc::frame(message)).await
     }
 
-    /// Sends framed messages to the method's service.
+    /// Sends a stream of framed messages to the method's service.
     async fn send_body(&self, body: Body) -> Result<Response<Body>, Status> {
         let request = self.outgoing(body);
         Ok(reach(&self.parts, self.called().method.service, request).await?)
@@ -99,7 +99,7 @@ impl Ongoing {
         async move { Ok(reach(&parts, service, request).await?) }
     }
 
-    fn outgoing(&self, body: Body) -> Request<Body> {
+    fn outgoing<B>(&self, body: B) -> Request<B> {
         let mut call = Request::new(body);
         *call.method_mut() = http::Method::POST;
         *call.uri_mut() = Uri::from_static(self.called().method.path);
@@ -152,11 +152,7 @@ pub(crate) async fn reach(
     name: &str,
     request: Request<Body>,
 ) -> Result<Response<Body>, Error> {
-    let peer = parts.mesh.peer(name)?;
-    peer.oneshot(request).await.map_err(|cause| {
-        Error::unavailable("PEER_UNREACHABLE", "a service is not reachable")
-            .caused_by(anyhow::anyhow!(cause).context(format!("{name} is not reachable")))
-    })
+    Ok(parts.mesh.peer(name)?.stream(request).await?)
 }
 
 /// The time that is left, as `grpc-timeout` says it: at most eight digits and a unit.

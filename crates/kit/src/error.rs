@@ -261,6 +261,15 @@ mod tests {
     }
 
     #[test]
+    fn an_open_circuit_says_when_to_come_back() {
+        let retry_after = Duration::from_millis(2500);
+        let error = Error::from(mesh::Error::Open { service: "clinical", retry_after });
+        assert_eq!((error.code(), error.reason()), (Code::Unavailable, "PEER_UNREACHABLE"));
+        let details = Status::from(error).get_error_details();
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(retry_after));
+    }
+
+    #[test]
     fn the_cause_of_an_internal_error_stays_inside() {
         let status = Status::from(Error::internal(anyhow::anyhow!("password in a DSN")));
         assert_eq!(status.message(), "internal error");

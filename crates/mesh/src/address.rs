@@ -50,7 +50,7 @@ pub(crate) struct Verdict {
 /// How an attempt ended, and the request for another one.
 pub(crate) struct Sent {
     pub answer: Result<Response<Body>, Error>,
-    /// The request, if it can be sent again.
+    /// The request, if it came back unsent.
     pub request: Option<Request<Outgoing>>,
     /// Set when the service certainly has not looked at the request. Whether that is a failure of
     /// the address shows when the request has found no other way.
@@ -151,15 +151,14 @@ impl Admitted {
                 return Sent { answer, request: Some(request), unprocessed: Some(verdict) };
             }
         };
-        let copy = Outgoing::copy(&request);
         match lease.connection.send(request).await {
             Ok(response) => {
                 verdict.reach(outcome(&response));
                 let loads = [load, lease.load];
                 let answer = Ok(response.map(|body| Body::new(Counted::new(body, loads))));
-                Sent { answer, request: copy, unprocessed: None }
+                Sent { answer, request: None, unprocessed: None }
             }
-            Err(it) => verdict.unanswered(*it, copy),
+            Err(it) => verdict.unanswered(*it),
         }
     }
 }
@@ -171,14 +170,13 @@ impl Verdict {
         }
     }
 
-    fn unanswered(mut self, it: Unanswered, copy: Option<Request<Outgoing>>) -> Sent {
+    fn unanswered(mut self, it: Unanswered) -> Sent {
         let answer = Err(Error::Lost { address: self.address.name.clone(), source: it.error });
-        let request = it.request.or(copy);
         if it.unprocessed {
-            return Sent { answer, request, unprocessed: Some(self) };
+            return Sent { answer, request: it.request, unprocessed: Some(self) };
         }
         self.reach(Outcome::Failure);
-        Sent { answer, request, unprocessed: None }
+        Sent { answer, request: None, unprocessed: None }
     }
 }
 

@@ -10,12 +10,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Request;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tonic::{Status, body::Body};
 
-/// What a request carries. Only what is held whole can be sent a second time.
+/// What a request carries.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
     Whole(Bytes),
@@ -31,19 +30,6 @@ pub(crate) struct Load(Arc<AtomicUsize>);
 pub(crate) struct Counted {
     body: Incoming,
     loads: Option<[Load; 2]>,
-}
-
-impl Outgoing {
-    /// The same request once more, if its body is held whole. Extensions stay behind: they do not
-    /// travel.
-    pub fn copy(request: &Request<Self>) -> Option<Request<Self>> {
-        let Self::Whole(bytes) = request.body() else { return None };
-        let mut copy = Request::new(Self::Whole(bytes.clone()));
-        *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
-        *copy.headers_mut() = request.headers().clone();
-        Some(copy)
-    }
 }
 
 impl http_body::Body for Outgoing {

@@ -68,28 +68,40 @@ impl Peer {
         Self { name: self.name, way }
     }
 
-    /// Calls with a request held whole, which may be sent again as `retry` says. How long to wait
-    /// for an answer is the caller's to say, by dropping the future.
+    /// Calls with a request held whole, which may be sent again as `retry` says. `make` makes it
+    /// for each attempt, each time the same: the first one, which mostly is the only one, costs no
+    /// copy. How long to wait for an answer is the caller's to say, by dropping the future.
     ///
     /// # Errors
     ///
     /// Any [`Error`] of a peer that is not available.
     pub async fn call(
         &self,
-        mut request: Request<Bytes>,
+        make: impl Fn() -> Request<Bytes>,
         retry: Retry,
     ) -> Result<Response<Body>, Error> {
-        self.mark(&mut request);
+        let make = || {
+            let mut request = make();
+            self.mark(&mut request);
+            request
+        };
         match &self.way {
             Way::Local(local) => {
-                local.call(self.name, request.map(|it| Body::new(Full::new(it)))).await
+                local.call(self.name, make().map(|it| Body::new(Full::new(it)))).await
             }
-            Way::Remote(remote) => remote.call(request, retry).await,
+            Way::Remote(remote) => remote.call(make, retry).await,
         }
     }
 
-    async fn stream(self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        match self.way {
+    /// Calls with a request whose body comes bit by bit. It is sent again only if nothing of it
+    /// was sent.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Error`] of a peer that is not available.
+    pub async fn stream(&self, mut request: Request<Body>) -> Result<Response<Body>, Error> {
+        self.mark(&mut request);
+        match &self.way {
             Way::Local(local) => local.call(self.name, request).await,
             Way::Remote(remote) => remote.stream(request).await,
         }
@@ -126,8 +138,7 @@ impl Local {
     }
 }
 
-/// For bodies that come bit by bit: such a request is sent again only if nothing of it was sent.
-/// The error is a `tonic::Status` whose source is an [`Error`].
+/// [`Peer::stream`] for tonic's clients. The error is a `tonic::Status` whose source is an [`Error`].
 impl Service<Request<Body>> for Peer {
     type Response = Response<Body>;
     type Error = BoxError;
@@ -137,8 +148,7 @@ impl Service<Request<Body>> for Peer {
         Poll::Ready(Ok(())) // `call` waits on a clone of its own, so that one caller never blocks another.
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        self.mark(&mut request);
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let peer = self.clone();
         Box::pin(async move { Ok(peer.stream(request).await.map_err(Status::from)?) })
     }

@@ -35,50 +35,52 @@ impl Remote {
         Self::new(self.service, self.addresses.iter().map(|it| it.anew()))
     }
 
-    /// Sends a request that may go again as `retry` says, by the rules of gRFC A6.
+    /// Sends the request that `make` makes, which may go again as `retry` says, by the rules of
+    /// gRFC A6.
     pub async fn call(
         &self,
-        request: Request<Bytes>,
+        make: impl Fn() -> Request<Bytes>,
         retry: Retry,
     ) -> Result<Response<Body>, Error> {
         let mut attempts = Attempts::new(retry, &self.budget);
-        let mut request = request.map(Outgoing::Whole);
         loop {
-            let sent = self.send(request).await;
-            let pause = attempts.pause_after(&sent.answer, Instant::now());
-            let (Some(pause), Some(again)) = (pause, sent.request) else { return sent.answer };
-            drop(sent.answer);
+            let request = || {
+                let mut request = make().map(Outgoing::Whole);
+                attempts.mark(request.headers_mut(), Instant::now());
+                request
+            };
+            let answer = self.send(request(), || Some(request())).await;
+            let pause = attempts.pause_after(&answer, Instant::now());
+            let Some(pause) = pause else { return answer };
+            drop(answer);
             tokio::time::sleep(pause).await;
-            request = again;
-            attempts.mark(request.headers_mut(), Instant::now());
         }
     }
 
     /// Sends a request whose body cannot be had twice.
     pub async fn stream(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        self.send(request.map(Outgoing::Stream)).await.answer
+        self.send(request.map(Outgoing::Stream), || None).await
     }
 
-    /// Sends a request, and again where that certainly is not a second time.
-    async fn send(&self, mut request: Request<Outgoing>) -> Sent {
+    /// Sends a request, and the one that came back or is made `anew` where that certainly is not a
+    /// second time.
+    async fn send(
+        &self,
+        mut request: Request<Outgoing>,
+        anew: impl Fn() -> Option<Request<Outgoing>>,
+    ) -> Result<Response<Body>, Error> {
         let mut tried = Vec::new();
         loop {
-            let admitted = match self.admitted(&tried) {
-                Ok(admitted) => admitted,
-                Err(error) => {
-                    return Sent { answer: Err(error), request: Some(request), unprocessed: None };
-                }
-            };
+            let admitted = self.admitted(&tried)?;
             let address = admitted.address().clone();
-            let mut sent = admitted.send(request).await;
-            let Some(mut verdict) = sent.unprocessed.take() else { return sent };
-            match sent.request.take() {
-                Some(again) if tried.len() < RESENDS => request = again,
-                again => {
-                    verdict.reach(Outcome::Failure);
-                    return Sent { request: again, ..sent };
-                }
-            }
+            let Sent { answer, request: unsent, unprocessed } = admitted.send(request).await;
+            let Some(mut verdict) = unprocessed else { return answer };
+            let again = if tried.len() < RESENDS { unsent.or_else(&anew) } else { None };
+            let Some(again) = again else {
+                verdict.reach(Outcome::Failure);
+                return answer;
+            };
+            request = again;
             tried.push(address);
         }
     }

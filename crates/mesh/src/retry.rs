@@ -113,8 +113,12 @@ impl<'a> Attempts<'a> {
         (now.into_std() + pause < deadline).then_some(pause)
     }
 
-    /// Tells the server of the attempts before this one, and how much time is left.
+    /// Tells the server of the attempts before this one, if there were any, and how much time is
+    /// left.
     pub fn mark(&self, headers: &mut HeaderMap, now: Instant) {
+        if self.made == 0 {
+            return;
+        }
         headers.insert(PREVIOUS_ATTEMPTS, HeaderValue::from(self.made));
         if let Retry::Idempotent { deadline } = self.retry
             && headers.contains_key(TIMEOUT)

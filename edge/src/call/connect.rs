@@ -142,11 +142,13 @@ async fn stream(ongoing: Ongoing, body: Body, codec: Codec) -> Result<Response<B
     let largest = ongoing.parts.config.limits.body;
     let source =
         Enveloped { body, deframer: Deframer::new(largest), largest, codec, input: plan.input() };
-    let (body, fault) = match plan.is_client_streaming() {
-        true => uplink::body(source),
-        false => (Body::new(Full::new(only(source).await?)), Fault::default()),
+    let (answer, fault) = if plan.is_client_streaming() {
+        let (body, fault) = uplink::body(source);
+        (ongoing.send_body(body).await, fault)
+    } else {
+        (ongoing.send_whole(only(source).await?).await, Fault::default())
     };
-    let answer = ongoing.send_body(body).await.map_err(|it| fault.or(it))?;
+    let answer = answer.map_err(|it| fault.or(it))?;
     let messages = Messages::open(answer).map_err(|it| fault.or(it))?;
     let headers = messages.headers.clone();
     let until = ongoing.deadline();

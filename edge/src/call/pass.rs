@@ -8,8 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use hyper::body::{Frame, SizeHint};
 use kit::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -42,17 +41,25 @@ impl Ongoing {
     /// Sends a body of framed messages on: as it comes if the method takes a stream, whole if it
     /// takes one message, so that its size is known to be in bounds before anybody works on it.
     pub(super) async fn send_on(&self, body: Body) -> Result<Response<Body>, Status> {
-        let body = match self.called().plan.is_client_streaming() {
-            true => body,
-            false => Body::new(Full::new(self.read(body).await?)),
-        };
-        let mut request = self.outgoing(body);
+        if self.called().plan.is_client_streaming() {
+            let request = self.with_encodings(self.outgoing(body));
+            return Ok(super::reach(&self.parts, self.called().method.service, request).await?);
+        }
+        self.send_frames(self.read(body).await?).await
+    }
+
+    /// Sends framed messages on that are here as a whole.
+    pub(super) async fn send_frames(&self, frames: Bytes) -> Result<Response<Body>, Status> {
+        self.send_made(|| self.with_encodings(self.outgoing(frames.clone()))).await
+    }
+
+    fn with_encodings<B>(&self, mut request: Request<B>) -> Request<B> {
         for name in ENCODINGS.map(HeaderName::from_static) {
             if let Some(value) = self.head.headers.get(&name) {
                 request.headers_mut().insert(name, value.clone());
             }
         }
-        Ok(super::reach(&self.parts, self.called().method.service, request).await?)
+        request
     }
 }
 

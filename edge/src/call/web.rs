@@ -31,7 +31,7 @@ pub(crate) async fn call(
     }
     let body = ongoing.read(body).await?;
     let body = if text { decode(&body)? } else { body };
-    let answer = ongoing.send_on(Body::new(Full::new(body))).await?;
+    let answer = ongoing.send_frames(body).await?;
     let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
         return Err(failure);

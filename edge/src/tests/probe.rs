@@ -83,8 +83,18 @@ pub async fn open() -> (Door, Probe) {
 pub async fn open_with(setting: Setting) -> (Door, Probe) {
     let probe = Probe::default();
     setting.mesh.add_local("probe", probe.app());
+    (open_as(setting).await, probe)
+}
+
+/// A gateway before a probe that lives elsewhere.
+pub async fn open_at(setting: Setting, address: &http::Uri) -> Door {
+    setting.mesh.add_remote("probe", address).unwrap();
+    open_as(setting).await
+}
+
+async fn open_as(setting: Setting) -> Door {
     let parts = setting.try_parts_of(&[*CONTRACT, &identity_contract::v1::PACKAGE]).unwrap();
-    (setting.open_as(Arc::new(parts)).await, probe)
+    setting.open_as(Arc::new(parts)).await
 }
 
 impl Door {

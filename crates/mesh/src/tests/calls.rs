@@ -101,7 +101,7 @@ fn tokio_stream(
 async fn a_large_message_crosses_in_both_directions() {
     let server = Server::start().await;
     let large = bytes::Bytes::from(vec![7; 3 << 20]);
-    let request = request("/ok").map(|_| large.clone());
+    let request = || request("/ok").map(|_| large.clone());
     let peer = server.peer();
     let answer = tokio::time::timeout(Duration::from_secs(10), peer.call(request, Retry::Never));
     let answer = answer.await.unwrap().unwrap();

@@ -9,7 +9,7 @@ use super::server::{Server, request};
 use crate::{Error, Retry};
 
 async fn call(server: &Server, path: &str, retry: Retry) -> Result<Response<Body>, Error> {
-    server.peer().call(request(path), retry).await
+    server.peer().call(|| request(path), retry).await
 }
 
 fn idempotent(time: Duration) -> Retry {

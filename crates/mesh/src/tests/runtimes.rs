@@ -36,7 +36,7 @@ fn app() -> App {
 
 async fn thread_of(mesh: &Mesh) -> ThreadId {
     let peer = mesh.peer("local").unwrap();
-    let answer = peer.call(request("/"), Retry::Never).await.unwrap();
+    let answer = peer.call(|| request("/"), Retry::Never).await.unwrap();
     *answer.extensions().get::<ThreadId>().unwrap()
 }
 

@@ -169,7 +169,7 @@ pub fn request(path: &str) -> Request<Bytes> {
 }
 
 pub async fn call(peer: &Peer, path: &str) -> Result<Response<Body>, Error> {
-    let answer = peer.call(request(path), Retry::Never);
+    let answer = peer.call(|| request(path), Retry::Never);
     tokio::time::timeout(Duration::from_secs(10), answer).await.expect("an answer in time")
 }
 

@@ -1,0 +1,39 @@
+//! What is held whole on its way to a service: sent again where that does no harm.
+
+use bytes::Bytes;
+use contract::Idempotency;
+use http::{Request, Response};
+use kit::{Error, IDEMPOTENCY_KEY};
+use mesh::Retry;
+use tonic::{Status, body::Body};
+
+use super::Ongoing;
+
+impl Ongoing {
+    /// Sends framed messages that are held whole to the method's service.
+    pub(super) async fn send_whole(&self, frames: Bytes) -> Result<Response<Body>, Status> {
+        self.send_made(|| self.outgoing(frames.clone())).await
+    }
+
+    /// The same with a request that `make` makes, for each attempt anew.
+    pub(super) async fn send_made(
+        &self,
+        make: impl Fn() -> Request<Bytes>,
+    ) -> Result<Response<Body>, Status> {
+        let peer = self.parts.mesh.peer(self.called().method.service).map_err(Error::from)?;
+        Ok(peer.call(make, self.retry()).await.map_err(Error::from)?)
+    }
+
+    /// A read may be made again; a write if the service gives its first answer again.
+    fn retry(&self) -> Retry {
+        let method = self.called().method;
+        let is_keyed = || {
+            method.idempotency != Idempotency::None
+                && self.head.headers.contains_key(IDEMPOTENCY_KEY)
+        };
+        match !method.writes() || is_keyed() {
+            true => Retry::Idempotent { deadline: self.deadline().into_std() },
+            false => Retry::Never,
+        }
+    }
+}
