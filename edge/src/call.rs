@@ -17,7 +17,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kit::{
-    BRAND_ID, Error, IDEMPOTENCY_KEY, TRACEPARENT,
+    BRAND_ID, Error, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT,
     layers::{Receipt, SafeView},
 };
 use tokio::time::Instant;
@@ -36,6 +36,9 @@ const PASSED_ON: [HeaderName; 4] = [header::AUTHORIZATION, BRAND_ID, IDEMPOTENCY
 
 /// What of an answer's headers the caller sees.
 const PASSED_BACK: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// As many headers as a call mostly has.
+const HEADERS: usize = 14;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -62,12 +65,13 @@ pub(crate) async fn call(
     }
     let (head, body) = request.into_parts();
     let ongoing = Ongoing { parts, record, head };
+    // Boxed, so that the usual call is not moved about in the room of the largest.
     match ongoing.called().protocol {
         Protocol::Rest(_) => rest::call(ongoing, body).await,
-        Protocol::Socket { .. } => socket::call(ongoing).await,
-        Protocol::Grpc => pass::call(ongoing, body).await,
-        Protocol::GrpcWeb { text } => web::call(ongoing, body, text).await,
-        Protocol::Connect(how) => connect::call(ongoing, body, how).await,
+        Protocol::Socket { .. } => Box::pin(socket::call(ongoing)).await,
+        Protocol::Grpc => Box::pin(pass::call(ongoing, body)).await,
+        Protocol::GrpcWeb { text } => Box::pin(web::call(ongoing, body, text)).await,
+        Protocol::Connect(how) => Box::pin(connect::call(ongoing, body, how)).await,
     }
 }
 
@@ -104,6 +108,7 @@ impl Ongoing {
         *call.method_mut() = http::Method::POST;
         *call.uri_mut() = Uri::from_static(self.called().method.path);
         let headers = call.headers_mut();
+        headers.reserve(HEADERS);
         page::forwarded(headers, &self.parts, &self.record, &self.head);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -111,6 +116,13 @@ impl Ongoing {
             headers.extend(self.head.headers.get(&name).map(|it| (name, it.clone())));
         }
         put(headers, TIMEOUT, &grpc_timeout(self.deadline()));
+        // What is not the same the next time has no place in a connection's table (RFC 7541
+        // section 7.1), and a token not in anybody's.
+        for name in [header::AUTHORIZATION, REQUEST_ID, TIMEOUT] {
+            if let Some(value) = headers.get_mut(name) {
+                value.set_sensitive(true);
+            }
+        }
         call
     }
 

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, alphabet, engine, engine::DecodePaddingMode};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderName, Response};
 use http_body_util::BodyExt as _;
 use kit::Error;
 use tonic::{Code, Status, body::Body};
@@ -13,7 +13,9 @@ const LARGEST_MESSAGE: usize = 16 << 20;
 /// The bytes before a message: whether it is compressed, and its length.
 pub(crate) const PREFIX: usize = 5;
 
-const DETAILS: &str = "grpc-status-details-bin";
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// Senders may leave out the padding (gRPC over HTTP/2, "Custom-Metadata").
 const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
@@ -88,11 +90,11 @@ impl Messages {
 
     fn end(&self, trailers: &HeaderMap) -> Result<Option<Bytes>, Status> {
         // A response without trailers may have told its status at the start.
-        let told = if trailers.contains_key("grpc-status") { trailers } else { &self.headers };
+        let told = if trailers.contains_key(STATUS) { trailers } else { &self.headers };
         if let Some(failure) = failure(told) {
             return Err(failure);
         }
-        if !told.contains_key("grpc-status") {
+        if !told.contains_key(STATUS) {
             return Err(foreign("no grpc-status".to_owned()));
         }
         if !self.deframer.is_empty() {
@@ -182,13 +184,13 @@ pub(crate) fn flagged(flags: u8, message: &[u8]) -> Bytes {
 
 /// The failure that headers or trailers tell, if they do.
 pub(crate) fn failure(headers: &HeaderMap) -> Option<Status> {
-    let code = Code::from_bytes(headers.get("grpc-status")?.as_bytes());
+    let code = Code::from_bytes(headers.get(STATUS)?.as_bytes());
     if code == Code::Ok {
         return None;
     }
     let mut told = HeaderMap::with_capacity(3);
-    for name in ["grpc-status", "grpc-message"] {
-        told.extend(headers.get(name).map(|it| (http::HeaderName::from_static(name), it.clone())));
+    for name in [STATUS, MESSAGE] {
+        told.extend(headers.get(&name).map(|it| (name, it.clone())));
     }
     let message = Status::from_header_map(&told).map(|it| it.message().to_owned());
     // Decoded here, because tonic panics at what is not base64.

@@ -17,7 +17,7 @@ mod stack;
 use std::{collections::HashMap, sync::Arc};
 
 use contract::Method;
-use http::Response;
+use http::{HeaderName, Response};
 use mesh::App;
 use tonic::{Status, body::Body};
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
@@ -65,7 +65,9 @@ fn refuse(error: Error) -> Response<Body> {
     Status::from(error).into_http()
 }
 
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
 /// A gRPC failure that was known before the answer began stands in its headers.
 fn failed(response: &Response<Body>) -> bool {
-    response.headers().get("grpc-status").is_some_and(|it| it != "0")
+    response.headers().get(GRPC_STATUS).is_some_and(|it| it != "0")
 }

@@ -11,13 +11,13 @@ use crate::grpc;
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
     let plan = ongoing.called().plan;
     if plan.is_client_streaming() {
-        return upload(ongoing, body).await;
+        return Box::pin(upload(ongoing, body)).await;
     }
     let body = ongoing.read(body).await?;
     let message = message(&ongoing, &body)?;
     let answer = ongoing.send(&message).await?;
     if plan.is_server_streaming() {
-        return events::respond(ongoing, answer).await;
+        return Box::pin(events::respond(ongoing, answer)).await;
     }
     let answer = grpc::Answer::read(answer).await?;
     respond(route(&ongoing), ongoing.parts.config.style, &answer)

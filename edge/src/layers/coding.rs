@@ -45,6 +45,9 @@ impl Coding {
 
     /// The coding that a caller likes best; none if it prefers the body as it is.
     fn accepted(headers: &HeaderMap) -> Option<Self> {
+        if !headers.contains_key(header::ACCEPT_ENCODING) {
+            return None;
+        }
         let weighed = Self::ALL.iter().rev().filter_map(|it| {
             let weight = accept::weight_of_coding(headers, it.name())?;
             (weight > 0).then_some((weight, *it))

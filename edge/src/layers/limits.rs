@@ -72,10 +72,10 @@ pub(crate) async fn limits(
 /// The time that the caller gives a request, in the words of any protocol.
 fn asked(headers: &HeaderMap) -> Result<Option<Duration>> {
     for (name, parse) in TIMEOUTS {
-        let Some(value) = headers.get(name) else { continue };
+        let Some(value) = headers.get(&name) else { continue };
         let asked = value.to_str().ok().and_then(parse);
         let rule = "must be a positive time, as the protocol writes it";
-        return asked.map(Some).ok_or_else(|| malformed(name, rule));
+        return asked.map(Some).ok_or_else(|| malformed(name.as_str(), rule));
     }
     Ok(None)
 }
@@ -84,9 +84,9 @@ fn asked(headers: &HeaderMap) -> Result<Option<Duration>> {
 type Time = fn(&str) -> Option<Duration>;
 
 /// The headers that give a request its time.
-const TIMEOUTS: [(&str, Time); 3] = [
+const TIMEOUTS: [(HeaderName, Time); 3] = [
     // gRPC over HTTP/2: at most eight digits and a unit.
-    ("grpc-timeout", |text| {
+    (HeaderName::from_static("grpc-timeout"), |text| {
         let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let count = positive(digits, 8)?;
         Some(match unit {
@@ -99,9 +99,11 @@ const TIMEOUTS: [(&str, Time); 3] = [
             _ => return None,
         })
     }),
-    ("connect-timeout-ms", |text| positive(text, 10).map(Duration::from_millis)),
+    (HeaderName::from_static("connect-timeout-ms"), |text| {
+        positive(text, 10).map(Duration::from_millis)
+    }),
     // Seconds, with a fraction or without.
-    ("request-timeout", |text| {
+    (HeaderName::from_static("request-timeout"), |text| {
         let seconds: f64 = text.parse().ok().filter(|it| *it > 0.0)?;
         Duration::try_from_secs_f64(seconds).ok()
     }),
@@ -117,10 +119,10 @@ fn check(limits: &Limits, request: &Request<Body>) -> Result<()> {
         return Err(head_too_large(limits.head));
     }
     let headers = request.headers();
-    for name in &SINGULAR {
-        if headers.get_all(name).iter().nth(1).is_some() {
-            return Err(malformed(name.as_str(), "must be sent once"));
-        }
+    let repeats = headers.len() > headers.keys_len();
+    let repeated = |name: &&HeaderName| headers.get_all(*name).iter().nth(1).is_some();
+    if let Some(name) = SINGULAR.iter().filter(|_| repeats).find(repeated) {
+        return Err(malformed(name.as_str(), "must be sent once"));
     }
     // RFC 9112 section 3.2. HTTP/2 names the host in its target.
     if request.version() == Version::HTTP_11 && !headers.contains_key(header::HOST) {
