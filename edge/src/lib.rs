@@ -12,6 +12,7 @@ mod serve;
 mod layers;
 
 mod call;
+mod entity_tag;
 mod grpc;
 mod home;
 mod page;

@@ -1,11 +1,11 @@
 //! JSON over HTTP: path, query and body become one message, the answer JSON.
 
-use http::{Response, header};
+use http::{HeaderValue, Response, header};
 use http_body_util::Full;
 use tonic::{Status, body::Body};
-use transcode::{Match, ResponseError, Style};
+use transcode::{Match, ResponseError};
 
-use super::{Ongoing, events, pass_back, put, uplink, upload::Upload};
+use super::{Ongoing, conditional, events, pass_back, put, uplink, upload::Upload};
 use crate::grpc;
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
@@ -14,13 +14,15 @@ pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>,
         return upload(ongoing, body).await;
     }
     let body = ongoing.read(body).await?;
-    let message = message(&ongoing, &body)?;
+    let mut message = message(&ongoing, &body)?;
+    if let Some(etag) = conditional::required(&ongoing)? {
+        conditional::require(route(&ongoing), &mut message, &etag)?;
+    }
     let answer = ongoing.send(&message).await?;
     if plan.is_server_streaming() {
         return events::respond(ongoing, answer).await;
     }
-    let answer = grpc::Answer::read(answer).await?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
+    respond(&ongoing, &grpc::Answer::read(answer).await?)
 }
 
 /// A stream of messages in the body. What is wrong with one of them is told before what became of
@@ -32,7 +34,7 @@ async fn upload(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> 
         return events::respond(ongoing, answer).await.map_err(|it| fault.or(it));
     }
     let answer = grpc::Answer::read(answer).await.map_err(|it| fault.or(it))?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
+    respond(&ongoing, &answer)
 }
 
 /// The route of a call that has one.
@@ -49,19 +51,41 @@ pub(crate) fn message(ongoing: &Ongoing, body: &[u8]) -> Result<Vec<u8>, Status>
         .map_err(|error| grpc::status(&(&error).into()))
 }
 
-fn respond(
-    route: &Match<'_>,
-    style: Style,
-    answer: &grpc::Answer,
-) -> Result<Response<Body>, Status> {
-    let worded = route.response(&answer.message, style).map_err(|it| no_json(route, &it))?;
-    let mut response = Response::new(Body::new(Full::from(worded.body)));
-    *response.status_mut() = worded.status;
-    if let Some(content_type) = worded.content_type {
-        put(response.headers_mut(), header::CONTENT_TYPE, &content_type);
-    }
+fn respond(ongoing: &Ongoing, answer: &grpc::Answer) -> Result<Response<Body>, Status> {
+    let mut response = match conditional::declared(ongoing, &answer.message) {
+        // Whoever has it already needs no words.
+        Some(etag) => match conditional::unchanged(ongoing, Some(&etag))? {
+            Some(unchanged) => unchanged,
+            None => tagged(worded(ongoing, &answer.message)?, Some(etag)),
+        },
+        None => {
+            let words = worded(ongoing, &answer.message)?;
+            let etag = conditional::computed(ongoing, &words.body);
+            match conditional::unchanged(ongoing, etag.as_ref())? {
+                Some(unchanged) => unchanged,
+                None => tagged(words, etag),
+            }
+        }
+    };
     pass_back(&answer.headers, &mut response);
     Ok(response)
+}
+
+fn worded(ongoing: &Ongoing, message: &[u8]) -> Result<transcode::Response, Status> {
+    let route = route(ongoing);
+    route.response(message, ongoing.parts.config.style).map_err(|it| no_json(route, &it))
+}
+
+fn tagged(words: transcode::Response, etag: Option<HeaderValue>) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::from(words.body)));
+    *response.status_mut() = words.status;
+    if let Some(content_type) = words.content_type {
+        put(response.headers_mut(), header::CONTENT_TYPE, &content_type);
+    }
+    if let Some(etag) = etag {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
 }
 
 /// A message that a service sent and that has no JSON form: ours to mend, so it is logged.

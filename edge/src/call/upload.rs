@@ -9,7 +9,7 @@ use kit::Error;
 use tonic::{Status, body::Body};
 use transcode::{Documents, RequestError, Style};
 
-use super::{Ongoing, rest, uplink::Source};
+use super::{Ongoing, conditional, rest, uplink::Source};
 use crate::{
     grpc,
     layers::{body_too_large, coding::Coding},
@@ -20,6 +20,8 @@ use crate::{
 pub(super) struct Upload {
     record: Arc<Record>,
     query: Option<String>,
+    /// What `If-Match` asks for.
+    etag: Option<String>,
     style: Style,
     body: Body,
     reader: Reader,
@@ -50,6 +52,7 @@ impl Upload {
         Ok(Self {
             record: ongoing.record.clone(),
             query: head.uri.query().map(str::to_owned),
+            etag: conditional::required(ongoing)?,
             style: ongoing.parts.config.style,
             body,
             reader,
@@ -61,11 +64,16 @@ impl Upload {
     fn message(&mut self, content_type: Option<&str>, bytes: &[u8]) -> Result<Bytes, Status> {
         let query = self.query.as_deref();
         let route = self.record.route().expect("REST calls have a route");
-        let message = match std::mem::replace(&mut self.began, true) {
-            false => route.request(query, content_type, bytes, self.style),
-            true => route.later_request(content_type, bytes, self.style),
-        };
-        message.map(Bytes::from).map_err(|error| refused(&error))
+        if std::mem::replace(&mut self.began, true) {
+            let message = route.later_request(content_type, bytes, self.style);
+            return message.map(Bytes::from).map_err(|error| refused(&error));
+        }
+        let message = route.request(query, content_type, bytes, self.style);
+        let mut message = message.map_err(|error| refused(&error))?;
+        if let Some(etag) = &self.etag {
+            conditional::require(route, &mut message, etag)?;
+        }
+        Ok(message.into())
     }
 
     async fn piece(&mut self) -> Result<Option<Bytes>, Status> {
