@@ -4,6 +4,7 @@
 mod conditional;
 mod connect;
 mod events;
+mod multipart;
 mod pass;
 mod rest;
 mod socket;

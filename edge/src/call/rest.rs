@@ -5,7 +5,7 @@ use http_body_util::Full;
 use tonic::{Status, body::Body};
 use transcode::{Match, ResponseError};
 
-use super::{Ongoing, conditional, events, pass_back, put, uplink, upload::Upload};
+use super::{Ongoing, conditional, events, multipart, pass_back, put, uplink, upload::Upload};
 use crate::grpc;
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
@@ -14,7 +14,10 @@ pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>,
         return upload(ongoing, body).await;
     }
     let body = ongoing.read(body).await?;
-    let mut message = message(&ongoing, &body)?;
+    let mut message = match multipart::boundary(&ongoing)? {
+        Some(boundary) => multipart::message(&ongoing, body, boundary).await?,
+        None => message(&ongoing, &body)?,
+    };
     if let Some(etag) = conditional::required(&ongoing)? {
         conditional::require(route(&ongoing), &mut message, &etag)?;
     }

@@ -200,6 +200,7 @@ fn decide(method: &str, message: &Value) -> Result<Answers, Status> {
             one(json!({"id": message["id"], "name": name, "etag": etag}))
         }
         "Replace" => one(message["thing"].clone()),
+        "Import" => one(message.clone()),
         "Change" if message["etag"].as_str().is_some_and(|it| !it.is_empty() && it != "\"7\"") => {
             Err(Error::precondition("ETAG_STALE", "the thing has changed").into())
         }
