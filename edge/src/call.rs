@@ -6,6 +6,7 @@ mod connect;
 mod events;
 mod multipart;
 mod pass;
+mod raw;
 mod rest;
 mod socket;
 mod uplink;

@@ -2,42 +2,75 @@
 
 use http::{HeaderValue, Response, header};
 use http_body_util::Full;
+use kit::Error;
 use tonic::{Status, body::Body};
 use transcode::{Match, ResponseError};
 
-use super::{Ongoing, conditional, events, multipart, pass_back, put, uplink, upload::Upload};
-use crate::grpc;
+use super::{
+    Ongoing, conditional, events, multipart, pass_back, put, raw,
+    uplink::{self, Fault},
+    upload::Upload,
+};
+use crate::{grpc, layers::coding::Coding};
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
-    let plan = ongoing.called().plan;
-    if plan.is_client_streaming() {
-        return upload(ongoing, body).await;
+    let streams_up = ongoing.called().plan.is_client_streaming();
+    match (streams_up, route(&ongoing).takes_http_body()) {
+        (false, false) => {
+            let message = whole(&ongoing, body).await?;
+            let answer = ongoing.send(&message).await?;
+            answered(ongoing, answer).await
+        }
+        (false, true) => {
+            let (body, fault) = raw::whole(&ongoing, body).await?;
+            send(ongoing, body, fault).await
+        }
+        (true, is_raw) => {
+            check_uncoded(&ongoing)?;
+            let (body, fault) = match is_raw {
+                true => raw::pieces(&ongoing, body)?,
+                false => uplink::body(Upload::new(&ongoing, body)?),
+            };
+            send(ongoing, body, fault).await
+        }
     }
+}
+
+/// The one message of a body that is no stream.
+async fn whole(ongoing: &Ongoing, body: Body) -> Result<Vec<u8>, Status> {
     let body = ongoing.read(body).await?;
-    let mut message = match multipart::boundary(&ongoing)? {
-        Some(boundary) => multipart::message(&ongoing, body, boundary).await?,
-        None => message(&ongoing, &body)?,
+    let mut message = match multipart::boundary(ongoing)? {
+        Some(boundary) => multipart::message(ongoing, body, boundary).await?,
+        None => message(ongoing, &body)?,
     };
-    if let Some(etag) = conditional::required(&ongoing)? {
-        conditional::require(route(&ongoing), &mut message, &etag)?;
+    if let Some(etag) = conditional::required(ongoing)? {
+        conditional::require(route(ongoing), &mut message, &etag)?;
     }
-    let answer = ongoing.send(&message).await?;
-    if plan.is_server_streaming() {
+    Ok(message)
+}
+
+/// Sends what still comes. What is wrong with it is told before what became of the call.
+async fn send(ongoing: Ongoing, body: Body, fault: Fault) -> Result<Response<Body>, Status> {
+    let answer = ongoing.send_body(body).await.map_err(|it| fault.or(it))?;
+    answered(ongoing, answer).await.map_err(|it| fault.or(it))
+}
+
+async fn answered(ongoing: Ongoing, answer: Response<Body>) -> Result<Response<Body>, Status> {
+    if ongoing.called().plan.is_server_streaming() {
         return events::respond(ongoing, answer).await;
     }
     respond(&ongoing, &grpc::Answer::read(answer).await?)
 }
 
-/// A stream of messages in the body. What is wrong with one of them is told before what became of
-/// the call.
-async fn upload(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
-    let (body, fault) = uplink::body(Upload::new(&ongoing, body)?);
-    let answer = ongoing.send_body(body).await.map_err(|it| fault.or(it))?;
-    if ongoing.called().plan.is_server_streaming() {
-        return events::respond(ongoing, answer).await.map_err(|it| fault.or(it));
+/// What is coded is restored as a whole, so that it cannot be a stream.
+fn check_uncoded(ongoing: &Ongoing) -> Result<(), Error> {
+    match Coding::of(&ongoing.head.headers)? {
+        None => Ok(()),
+        Some(_) => {
+            let rule = "must be identity for a stream";
+            Err(Error::invalid("CONTENT_ENCODING", "content-encoding", rule))
+        }
     }
-    let answer = grpc::Answer::read(answer).await.map_err(|it| fault.or(it))?;
-    respond(&ongoing, &answer)
 }
 
 /// The route of a call that has one.

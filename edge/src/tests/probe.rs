@@ -201,6 +201,7 @@ fn decide(method: &str, message: &Value) -> Result<Answers, Status> {
         }
         "Replace" => one(message["thing"].clone()),
         "Import" => one(message.clone()),
+        "Store" => one(collected(std::slice::from_ref(message))),
         "Change" if message["etag"].as_str().is_some_and(|it| !it.is_empty() && it != "\"7\"") => {
             Err(Error::precondition("ETAG_STALE", "the thing has changed").into())
         }
@@ -229,6 +230,10 @@ fn collected(all: &[Value]) -> Value {
         .collect();
     let first = all.first().cloned().unwrap_or_default();
     let room = first["id"].as_str().or(first["room"].as_str()).unwrap_or_default();
+    let tags = first["tags"].as_array().into_iter().flatten();
+    let said = tags.chain([&first["etag"], &first["file"]["content_type"]]);
+    let said: Vec<_> = [room].into_iter().chain(said.filter_map(Value::as_str)).collect();
+    let room = said.join(" ").trim().to_owned();
     json!({"text": text, "room": room, "count": all.len()})
 }
 
