@@ -1,9 +1,12 @@
 //! The innermost: a request becomes a gRPC call to the method's service, its answer what the
 //! caller's protocol makes of it.
 
+mod conditional;
 mod connect;
 mod events;
+mod multipart;
 mod pass;
+mod raw;
 mod rest;
 mod retry;
 mod socket;

@@ -173,13 +173,25 @@ pub(crate) fn frame(message: &[u8]) -> Bytes {
     flagged(0, message)
 }
 
+/// The prefix and the beginning of a message whose last `rest` bytes come by themselves.
+pub(crate) fn head(beginning: &[u8], rest: usize) -> Bytes {
+    let mut head = BytesMut::with_capacity(PREFIX + beginning.len());
+    put_prefix(&mut head, 0, beginning.len() + rest);
+    head.put_slice(beginning);
+    head.freeze()
+}
+
 /// Puts a message behind a prefix with these flags.
 pub(crate) fn flagged(flags: u8, message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(PREFIX + message.len());
-    frame.put_u8(flags);
-    frame.put_u32(u32::try_from(message.len()).expect("a body's limit is far below 4 GiB"));
+    put_prefix(&mut frame, flags, message.len());
     frame.put_slice(message);
     frame.freeze()
+}
+
+fn put_prefix(frame: &mut BytesMut, flags: u8, length: usize) {
+    frame.put_u8(flags);
+    frame.put_u32(u32::try_from(length).expect("a body's limit is far below 4 GiB"));
 }
 
 /// The failure that headers or trailers tell, if they do.

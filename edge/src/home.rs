@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tonic::body::Body;
 
-use crate::{Parts, reference::Asset};
+use crate::{Parts, entity_tag, reference::Asset};
 
 /// How long an answer to "are you ready?" stands, so that asking costs the others nothing.
 const STANDS: Duration = Duration::from_secs(1);
@@ -89,19 +89,11 @@ impl Document {
     }
 
     pub(crate) fn answer(&self, headers: &HeaderMap) -> Response<Body> {
-        let known = headers.get_all(header::IF_NONE_MATCH).iter();
-        let known = known.filter_map(|it| it.to_str().ok()).flat_map(|it| it.split(','));
-        let is_known = known.map(str::trim).any(|it| {
-            it == "*" || it.strip_prefix("W/").unwrap_or(it).as_bytes() == self.etag.as_bytes()
+        let mut response = entity_tag::not_modified(headers, &self.etag).unwrap_or_else(|| {
+            let mut response = content(self.content_type, self.bytes.clone());
+            response.headers_mut().insert(header::ETAG, self.etag.clone());
+            response
         });
-        let mut response = match is_known {
-            true => Response::new(Body::empty()),
-            false => content(self.content_type, self.bytes.clone()),
-        };
-        if is_known {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-        }
-        response.headers_mut().insert(header::ETAG, self.etag.clone());
         let shared = HeaderValue::from_static("public, no-cache");
         response.headers_mut().insert(header::CACHE_CONTROL, shared);
         response

@@ -13,6 +13,7 @@ mod serve;
 mod layers;
 
 mod call;
+mod entity_tag;
 mod grpc;
 mod home;
 mod page;

@@ -110,15 +110,24 @@ impl<'a> Facts<'a> {
         self.metadata.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
     }
 
+    /// The code, as HTTP has it: AIP-154 aborts a call whose `etag` is not the present one, RFC
+    /// 9110 calls that a precondition that failed.
+    fn code(&self) -> Code {
+        match self.code {
+            Code::Aborted if self.reason.starts_with("ETAG_") => Code::FailedPrecondition,
+            code => code,
+        }
+    }
+
     fn http_status(&self) -> StatusCode {
         let given = self.metadata("http_status").and_then(|text| text.parse::<u16>().ok());
         let given = given.filter(|code| (400..600).contains(code));
-        let code = given.unwrap_or(self.code.http_status());
+        let code = given.unwrap_or(self.code().http_status());
         StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error(&self) -> &'a str {
-        match (self.metadata("error"), self.code) {
+        match (self.metadata("error"), self.code()) {
             (Some(error), _) => error,
             (None, Code::PermissionDenied) if self.reason == "INSUFFICIENT_SCOPE" => {
                 "insufficient_scope"

@@ -278,6 +278,12 @@ impl<'a> Match<'a> {
         self.binding.request_etag.inspect(|field| field.set(out, etag)).is_some()
     }
 
+    /// The `etag` that a request says itself, where [`Match::set_etag`] would put it. None if it
+    /// has no such string, or an empty one.
+    pub fn request_etag<'w>(&self, wire: &'w [u8]) -> Option<&'w str> {
+        self.binding.request_etag?.get(wire)
+    }
+
     fn location<'m>(&'m self, query: Option<&'m str>, style: Style) -> Location<'m> {
         Location { values: &self.values, query, style }
     }

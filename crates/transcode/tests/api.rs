@@ -237,6 +237,17 @@ fn a_status_becomes_the_platforms_error_body() {
 }
 
 #[test]
+fn a_call_aborted_for_its_etag_is_a_precondition_that_failed() {
+    let status = |reason| Status::new(Code::Aborted, "no").with_info(reason, "clinical", &[]);
+    let answer = |reason| api().error(&status(reason), "req_1", ErrorFormat::Problem);
+    let stale = answer("ETAG_STALE");
+    assert_eq!(stale.status.as_u16(), 412);
+    let body: serde_json::Value = serde_json::from_slice(&stale.body).unwrap();
+    assert_eq!((&body["error"], &body["status"]), (&"precondition_failed".into(), &412.into()));
+    assert_eq!(answer("CONFLICT").status.as_u16(), 409);
+}
+
+#[test]
 fn a_refused_request_becomes_a_violation() {
     let error = request(Method::GET, "/v1/biomarkers/me?page_size=x", "").unwrap_err();
     let response = api().error(&Status::from(&error), "req_1", ErrorFormat::Problem);

@@ -85,7 +85,9 @@ proptest! {
     fn a_tag_that_is_set_is_the_one_that_is_read(tag in "\\PC{1,200}", bytes: Vec<u8>) {
         let mut out = wire("library.Book", r#"{"name":"a","etag":"old"}"#);
         let get = found(Method::GET, "/books/a");
+        prop_assert_eq!(get.request_etag(&out), Some("old"));
         prop_assert!(get.set_etag(&mut out, &tag));
+        prop_assert_eq!(get.request_etag(&out), Some(tag.as_str()));
         prop_assert_eq!(get.etag(&out), Some(tag.as_str()));
         let _ = get.etag(&bytes);
     }

@@ -1,38 +1,76 @@
 //! JSON over HTTP: path, query and body become one message, the answer JSON.
 
-use http::{Response, header};
+use http::{HeaderValue, Response, header};
 use http_body_util::Full;
+use kit::Error;
 use tonic::{Status, body::Body};
-use transcode::{Match, ResponseError, Style};
+use transcode::{Match, ResponseError};
 
-use super::{Ongoing, events, pass_back, put, uplink, upload::Upload};
-use crate::grpc;
+use super::{
+    Ongoing, conditional, events, multipart, pass_back, put, raw,
+    uplink::{self, Fault},
+    upload::Upload,
+};
+use crate::{grpc, layers::coding::Coding};
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
-    let plan = ongoing.called().plan;
-    if plan.is_client_streaming() {
-        return Box::pin(upload(ongoing, body)).await;
+    let streams_up = ongoing.called().plan.is_client_streaming();
+    match (streams_up, route(&ongoing).takes_http_body()) {
+        (false, false) => {
+            let message = whole(&ongoing, body).await?;
+            let answer = ongoing.send(&message).await?;
+            answered(ongoing, answer).await
+        }
+        (false, true) => {
+            let (body, fault) = Box::pin(raw::whole(&ongoing, body)).await?;
+            Box::pin(send(ongoing, body, fault)).await
+        }
+        (true, is_raw) => {
+            check_uncoded(&ongoing)?;
+            let (body, fault) = match is_raw {
+                true => raw::pieces(&ongoing, body)?,
+                false => uplink::body(Upload::new(&ongoing, body)?),
+            };
+            Box::pin(send(ongoing, body, fault)).await
+        }
     }
-    let body = ongoing.read(body).await?;
-    let message = message(&ongoing, &body)?;
-    let answer = ongoing.send(&message).await?;
-    if plan.is_server_streaming() {
-        return Box::pin(events::respond(ongoing, answer)).await;
-    }
-    let answer = grpc::Answer::read(answer).await?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
 }
 
-/// A stream of messages in the body. What is wrong with one of them is told before what became of
-/// the call.
-async fn upload(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
-    let (body, fault) = uplink::body(Upload::new(&ongoing, body)?);
-    let answer = ongoing.send_body(body).await.map_err(|it| fault.or(it))?;
-    if ongoing.called().plan.is_server_streaming() {
-        return events::respond(ongoing, answer).await.map_err(|it| fault.or(it));
+/// The one message of a body that is no stream.
+async fn whole(ongoing: &Ongoing, body: Body) -> Result<Vec<u8>, Status> {
+    let body = ongoing.read(body).await?;
+    let mut message = match multipart::boundary(ongoing)? {
+        Some(boundary) => Box::pin(multipart::message(ongoing, body, boundary)).await?,
+        None => message(ongoing, &body)?,
+    };
+    if let Some(etag) = conditional::required(ongoing)? {
+        conditional::require(route(ongoing), &mut message, &etag)?;
     }
-    let answer = grpc::Answer::read(answer).await.map_err(|it| fault.or(it))?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
+    Ok(message)
+}
+
+/// Sends what still comes. What is wrong with it is told before what became of the call.
+async fn send(ongoing: Ongoing, body: Body, fault: Fault) -> Result<Response<Body>, Status> {
+    let answer = ongoing.send_body(body).await.map_err(|it| fault.or(it))?;
+    answered(ongoing, answer).await.map_err(|it| fault.or(it))
+}
+
+async fn answered(ongoing: Ongoing, answer: Response<Body>) -> Result<Response<Body>, Status> {
+    if ongoing.called().plan.is_server_streaming() {
+        return Box::pin(events::respond(ongoing, answer)).await;
+    }
+    respond(&ongoing, &grpc::Answer::read(answer).await?)
+}
+
+/// What is coded is restored as a whole, so that it cannot be a stream.
+fn check_uncoded(ongoing: &Ongoing) -> Result<(), Error> {
+    match Coding::of(&ongoing.head.headers)? {
+        None => Ok(()),
+        Some(_) => {
+            let rule = "must be identity for a stream";
+            Err(Error::invalid("CONTENT_ENCODING", "content-encoding", rule))
+        }
+    }
 }
 
 /// The route of a call that has one.
@@ -49,19 +87,41 @@ pub(crate) fn message(ongoing: &Ongoing, body: &[u8]) -> Result<Vec<u8>, Status>
         .map_err(|error| grpc::status(&(&error).into()))
 }
 
-fn respond(
-    route: &Match<'_>,
-    style: Style,
-    answer: &grpc::Answer,
-) -> Result<Response<Body>, Status> {
-    let worded = route.response(&answer.message, style).map_err(|it| no_json(route, &it))?;
-    let mut response = Response::new(Body::new(Full::from(worded.body)));
-    *response.status_mut() = worded.status;
-    if let Some(content_type) = worded.content_type {
-        put(response.headers_mut(), header::CONTENT_TYPE, &content_type);
-    }
+fn respond(ongoing: &Ongoing, answer: &grpc::Answer) -> Result<Response<Body>, Status> {
+    let mut response = match conditional::declared(ongoing, &answer.message) {
+        // Whoever has it already needs no words.
+        Some(etag) => match conditional::unchanged(ongoing, Some(&etag))? {
+            Some(unchanged) => unchanged,
+            None => tagged(worded(ongoing, &answer.message)?, Some(etag)),
+        },
+        None => {
+            let words = worded(ongoing, &answer.message)?;
+            let etag = conditional::computed(ongoing, &words.body);
+            match conditional::unchanged(ongoing, etag.as_ref())? {
+                Some(unchanged) => unchanged,
+                None => tagged(words, etag),
+            }
+        }
+    };
     pass_back(&answer.headers, &mut response);
     Ok(response)
+}
+
+fn worded(ongoing: &Ongoing, message: &[u8]) -> Result<transcode::Response, Status> {
+    let route = route(ongoing);
+    route.response(message, ongoing.parts.config.style).map_err(|it| no_json(route, &it))
+}
+
+fn tagged(words: transcode::Response, etag: Option<HeaderValue>) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::from(words.body)));
+    *response.status_mut() = words.status;
+    if let Some(content_type) = words.content_type {
+        put(response.headers_mut(), header::CONTENT_TYPE, &content_type);
+    }
+    if let Some(etag) = etag {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
 }
 
 /// A message that a service sent and that has no JSON form: ours to mend, so it is logged.

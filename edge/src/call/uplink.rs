@@ -27,8 +27,11 @@ impl Fault {
         slot.take().unwrap_or(otherwise)
     }
 
-    fn set(&self, fault: Status) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    /// Keeps what the caller did wrong, and hands it on.
+    pub(super) fn heard<T>(&self, outcome: Result<T, Status>) -> Result<T, Status> {
+        outcome.inspect_err(|fault| {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault.clone());
+        })
     }
 }
 
@@ -37,14 +40,8 @@ pub(crate) fn body(source: impl Source) -> (Body, Fault) {
     let fault = Fault::default();
     let state = (source, fault.clone());
     let frames = unfold(state, |(mut source, fault)| async move {
-        match source.next().await {
-            Ok(Some(message)) => Some((Ok(Frame::data(grpc::frame(&message))), (source, fault))),
-            Ok(None) => None,
-            Err(status) => {
-                fault.set(status.clone());
-                Some((Err(status), (source, fault)))
-            }
-        }
+        let message = fault.heard(source.next().await).transpose()?;
+        Some((message.map(|it| Frame::data(grpc::frame(&it))), (source, fault)))
     });
     (Body::new(StreamBody::new(frames)), fault)
 }

@@ -13,7 +13,7 @@ use kit::{Error, layers::Next};
 use tonic::body::Body;
 
 use super::body_too_large;
-use crate::{Parts, accept, record::Record};
+use crate::{Parts, accept, entity_tag, record::Record};
 
 /// What is smaller travels in one packet either way.
 const WORTHWHILE: u64 = 1024;
@@ -139,6 +139,7 @@ pub(crate) async fn coding(_: Arc<Parts>, request: Request<Body>, next: Next) ->
             let name = HeaderValue::from_static(coding.name());
             head.headers.insert(header::CONTENT_ENCODING, name);
             head.headers.remove(header::CONTENT_LENGTH);
+            entity_tag::mark_coded(&mut head.headers, coding.name());
             Response::from_parts(head, Body::new(Full::from(coded)))
         }
         Err(cause) => {

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Body as _;
 use tonic::{Status, body::Body};
@@ -132,7 +132,9 @@ fn whole_seconds(duration: Duration) -> u64 {
 /// RFC 9110 section 9.3.2: what GET would have said, without saying it.
 fn without_body(response: Response<Body>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
-    if let Some(length) = body.size_hint().exact() {
+    // RFC 9110 section 8.6: a 204 has no length, and that of a 304 is not that of its own body.
+    let has_length = !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(length) = body.size_hint().exact().filter(|_| has_length) {
         head.headers.entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
     Response::from_parts(head, Body::empty())

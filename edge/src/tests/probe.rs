@@ -169,7 +169,7 @@ impl Probe {
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/grpc"));
         headers.insert("loop-secret", HeaderValue::from_static("inside"));
-        if method == "Change" {
+        if ["Change", "Replace", "Reveal"].contains(&&*method) {
             let receipt = HeaderValue::from_static("0197a5d0-0000-7000-8000-000000000001");
             headers.insert(kit::RECEIPT, receipt);
         }
@@ -198,14 +198,32 @@ fn decide(method: &str, message: &Value) -> Result<Answers, Status> {
             Ok(Answers::Ready([piece("a,b\n"), piece("1,2\n")].into(), End::Done))
         }
         "GetThing" if message["id"] == "missing" => Err(missing()),
-        "GetThing" => one(json!({"id": message["id"], "name": "Thing", "etag": "\"7\""})),
+        "GetThing" => {
+            let etag = match message["id"].as_str() {
+                Some("bare") => "7",
+                Some("weak") => "W/\"7\"",
+                Some("odd") => "a \"b",
+                _ => "\"7\"",
+            };
+            // Long enough to be coded.
+            let name = if message["id"] == "long" { "n".repeat(2000) } else { "Thing".to_owned() };
+            one(json!({"id": message["id"], "name": name, "etag": etag}))
+        }
+        "Replace" => one(message["thing"].clone()),
+        "Import" => one(message.clone()),
+        "Store" => one(collected(std::slice::from_ref(message))),
         "Change" if message["etag"].as_str().is_some_and(|it| !it.is_empty() && it != "\"7\"") => {
             Err(Error::precondition("ETAG_STALE", "the thing has changed").into())
+        }
+        "Change" if message["id"] == "aborted" => {
+            Err(Error::new(tonic::Code::Aborted, "ETAG_STALE", "the thing has changed").into())
         }
         "Change" => {
             let mut thing = message["thing"].clone();
             thing["id"] = message["id"].clone();
-            one(json!({"thing": thing, "update_mask": message["update_mask"]}))
+            one(json!({
+                "thing": thing, "update_mask": message["update_mask"], "etag": message["etag"],
+            }))
         }
         _ if text == "missing" => Err(missing()),
         _ => one(json!({"text": text, "room": message["room"], "count": 1})),
@@ -222,6 +240,10 @@ fn collected(all: &[Value]) -> Value {
         .collect();
     let first = all.first().cloned().unwrap_or_default();
     let room = first["id"].as_str().or(first["room"].as_str()).unwrap_or_default();
+    let tags = first["tags"].as_array().into_iter().flatten();
+    let said = tags.chain([&first["etag"], &first["file"]["content_type"]]);
+    let said: Vec<_> = [room].into_iter().chain(said.filter_map(Value::as_str)).collect();
+    let room = said.join(" ").trim().to_owned();
     json!({"text": text, "room": room, "count": all.len()})
 }
 

@@ -142,10 +142,69 @@ async fn bytes_go_up_as_they_are() {
     let (door, _) = probe::open().await;
     let request = Request::put("/v1/probe/files/7").header("content-type", "text/plain");
     let answer = send(&door, request, "hello").await;
-    let expected = json!({"text": probe::base64("hello"), "room": "7", "count": "1"});
+    let expected = json!({"text": probe::base64("hello"), "room": "7 text/plain", "count": "1"});
     assert_eq!(answer.json(), expected);
     let answer = send(&door, Request::put("/v1/probe/files/7"), "").await;
     assert_eq!(answer.json(), json!({"room": "7", "count": "1"}));
+}
+
+#[tokio::test]
+async fn a_file_goes_up_in_one_message_whether_it_is_short_or_long() {
+    let (door, _) = probe::open().await;
+    for length in [0, 5, (64 << 10) - 1, 64 << 10, 900_000] {
+        let body = "x".repeat(length);
+        let request = Request::put("/v1/probe/blobs/7?tags=a&tags=b&etag=c");
+        let answer = send(&door, request.header("content-type", "text/csv"), &body).await;
+        assert_eq!(answer.status, 200, "{length}: {answer:?}");
+        let json = answer.json();
+        assert_eq!(json["room"], "7 a b c text/csv", "{length}");
+        assert_eq!(json["text"].as_str().unwrap_or_default(), probe::base64(&body));
+    }
+    let request = Request::put("/v1/probe/blobs/7?nothing=1").header("content-type", "text/csv");
+    assert_eq!(send(&door, request, &"x".repeat(1 << 20)).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_file_that_is_coded_is_restored_first() {
+    use std::io::Write as _;
+    let (door, _) = probe::open().await;
+    let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    coder.write_all("x".repeat(100_000).as_bytes()).unwrap();
+    let request = Request::put("/v1/probe/blobs/7")
+        .header("authorization", format!("Bearer {}", door.prober()))
+        .header("content-encoding", "gzip");
+    let answer = door.send_bytes(request, coder.finish().unwrap().into()).await;
+    assert_eq!(answer.json()["text"], probe::base64(&"x".repeat(100_000)));
+}
+
+#[tokio::test]
+async fn a_file_goes_up_under_a_condition() {
+    let (door, _) = probe::open().await;
+    for length in [5, 100_000] {
+        let body = "x".repeat(length);
+        for (query, status, room) in
+            [("tags=a", 200, "7 a \"4\""), ("etag=%224%22", 200, "7 \"4\""), ("etag=5", 400, "")]
+        {
+            let request = Request::put(format!("/v1/probe/blobs/7?{query}"));
+            let answer = send(&door, request.header("if-match", "\"4\""), &body).await;
+            assert_eq!(answer.status, status, "{query}: {answer:?}");
+            assert_eq!(answer.json()["room"].as_str().unwrap_or_default(), room);
+        }
+        let request = Request::put("/v1/probe/files/7").header("if-match", "\"4\"");
+        assert_eq!(send(&door, request, &body).await.json()["room"], "7 \"4\"");
+    }
+}
+
+#[tokio::test]
+async fn a_long_file_that_breaks_off_is_a_fault_of_the_caller() {
+    let (door, _) = probe::open().await;
+    let head = format!(
+        "PUT /v1/probe/blobs/7 HTTP/1.1\r\nhost: loop\r\nauthorization: Bearer {}\r\n",
+        door.prober()
+    );
+    let body = "x".repeat(70_000);
+    let answer = door.raw(&format!("{head}content-length: 100000\r\n\r\n{body}")).await;
+    assert!(answer.is_empty() || answer.contains("BODY_INCOMPLETE"), "{answer}");
 }
 
 #[tokio::test]
