@@ -4,6 +4,7 @@
 mod connect;
 mod events;
 mod pass;
+mod preference;
 mod rest;
 mod retry;
 mod socket;
@@ -44,6 +45,8 @@ pub(crate) use socket::bearer;
 #[cfg(test)]
 pub(crate) use web::decode as decode_web_text;
 pub(crate) use web::failure as web_failure;
+
+use preference::Preference;
 
 /// A request that has been let in, and what it stands on.
 pub(crate) struct Ongoing {
@@ -112,6 +115,11 @@ impl Ongoing {
         }
         put(headers, TIMEOUT, &grpc_timeout(self.deadline()));
         call
+    }
+
+    /// How the caller wants the JSON of the answer.
+    fn preference(&self) -> Result<Preference, Error> {
+        Preference::of(&self.head, self.parts.config.style)
     }
 
     /// When the call must have ended.

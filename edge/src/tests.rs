@@ -11,6 +11,7 @@ mod logs;
 mod oauth;
 mod own;
 mod pages;
+mod preferences;
 mod probe;
 mod protocols;
 mod rates;

@@ -3,36 +3,41 @@
 use http::{Response, header};
 use http_body_util::Full;
 use tonic::{Status, body::Body};
-use transcode::{Match, ResponseError, Style};
+use transcode::{Match, ResponseError};
 
-use super::{Ongoing, events, pass_back, put, uplink, upload::Upload};
+use super::{Ongoing, Preference, events, pass_back, put, uplink, upload::Upload};
 use crate::grpc;
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
     let plan = ongoing.called().plan;
+    let preference = ongoing.preference()?;
     if plan.is_client_streaming() {
-        return upload(ongoing, body).await;
+        return upload(ongoing, body, preference).await;
     }
     let body = ongoing.read(body).await?;
     let message = message(&ongoing, &body)?;
     let answer = ongoing.send(&message).await?;
     if plan.is_server_streaming() {
-        return events::respond(ongoing, answer).await;
+        return events::respond(ongoing, answer, preference).await;
     }
     let answer = grpc::Answer::read(answer).await?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
+    respond(route(&ongoing), preference, &answer)
 }
 
 /// A stream of messages in the body. What is wrong with one of them is told before what became of
 /// the call.
-async fn upload(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
+async fn upload(
+    ongoing: Ongoing,
+    body: Body,
+    preference: Preference,
+) -> Result<Response<Body>, Status> {
     let (body, fault) = uplink::body(Upload::new(&ongoing, body)?);
     let answer = ongoing.send_body(body).await.map_err(|it| fault.or(it))?;
     if ongoing.called().plan.is_server_streaming() {
-        return events::respond(ongoing, answer).await.map_err(|it| fault.or(it));
+        return events::respond(ongoing, answer, preference).await.map_err(|it| fault.or(it));
     }
     let answer = grpc::Answer::read(answer).await.map_err(|it| fault.or(it))?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
+    respond(route(&ongoing), preference, &answer)
 }
 
 /// The route of a call that has one.
@@ -51,14 +56,18 @@ pub(crate) fn message(ongoing: &Ongoing, body: &[u8]) -> Result<Vec<u8>, Status>
 
 fn respond(
     route: &Match<'_>,
-    style: Style,
+    preference: Preference,
     answer: &grpc::Answer,
 ) -> Result<Response<Body>, Status> {
-    let worded = route.response(&answer.message, style).map_err(|it| no_json(route, &it))?;
+    let worded =
+        route.response(&answer.message, preference.print).map_err(|it| no_json(route, &it))?;
     let mut response = Response::new(Body::new(Full::from(worded.body)));
     *response.status_mut() = worded.status;
     if let Some(content_type) = worded.content_type {
         put(response.headers_mut(), header::CONTENT_TYPE, &content_type);
+    }
+    if !route.answers_http_body() {
+        preference.tell(response.headers_mut());
     }
     pass_back(&answer.headers, &mut response);
     Ok(response)
