@@ -6,6 +6,7 @@ mod connect;
 mod events;
 mod multipart;
 mod pass;
+mod preference;
 mod raw;
 mod rest;
 mod retry;
@@ -50,6 +51,8 @@ pub(crate) use socket::bearer;
 #[cfg(test)]
 pub(crate) use web::decode as decode_web_text;
 pub(crate) use web::failure as web_failure;
+
+use preference::Preference;
 
 /// A request that has been let in, and what it stands on.
 pub(crate) struct Ongoing {
@@ -127,6 +130,11 @@ impl Ongoing {
             }
         }
         call
+    }
+
+    /// How the caller wants the JSON of the answer.
+    fn preference(&self) -> Result<Preference, Error> {
+        Preference::of(&self.head, self.parts.config.style)
     }
 
     /// When the call must have ended.

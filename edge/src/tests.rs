@@ -13,6 +13,7 @@ mod multipart;
 mod oauth;
 mod own;
 mod pages;
+mod preferences;
 mod probe;
 mod protocols;
 mod rates;

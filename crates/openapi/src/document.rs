@@ -131,6 +131,12 @@ lower case. 64-bit integers are strings. Exact decimals are numbers. Instants ar
 answer, lists, numbers and booleans are always there; other members are absent when unset. \
 Unknown members of a request are an error that names them.
 
+`Prefer` (RFC 7240) asks for an answer in other words, and `Preference-Applied` tells what was \
+followed: `style=canonical` is the JSON of protobuf, with names in lowerCamelCase, enum values as \
+declared and decimals as strings; `defaults=emit` shows empty strings and unset enum values too, \
+`defaults=omit` no empty list and no zero; `enums=number` shows enum values as numbers, as \
+`$alt=json;enum-encoding=int` in the query does.
+
 Errors have one body with a code in `error` and google.rpc messages in `details`; with `Accept: \
 application/problem+json` they have the form of RFC 9457. OAuth endpoints answer by RFC 6749.";
 

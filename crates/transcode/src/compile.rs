@@ -46,17 +46,22 @@ impl Compiler {
         let mut fields: Vec<FieldPlan> = message.fields().map(|field| self.field(&field)).collect();
         fields.extend(message.extensions().map(|extension| self.extension(&extension)));
         fields.sort_by_key(|field| field.number);
-        let always = |field: &FieldPlan| match field.shape {
-            Shape::List { .. } | Shape::Map => true,
-            Shape::Implicit => field.kind.is_number_or_bool(),
-            Shape::Explicit => false,
+        let without_presence: Box<[u16]> = (0..)
+            .zip(&fields)
+            .filter(|(_, field)| field.shape != Shape::Explicit)
+            .map(|(index, _)| index)
+            .collect();
+        let countable = |index: &&u16| {
+            let field = &fields[usize::from(**index)];
+            field.is_repeated() || field.kind.is_number_or_bool()
         };
         MessagePlan {
             full_name: message.full_name().into(),
             well_known: well_known(message.full_name()),
             small_numbers: small_numbers(&fields),
             names: names(&fields),
-            always: (0..).zip(&fields).filter(|(_, f)| always(f)).map(|(i, _)| i).collect(),
+            countable: without_presence.iter().filter(countable).copied().collect(),
+            without_presence,
             fields: fields.into(),
         }
     }

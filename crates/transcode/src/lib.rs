@@ -28,6 +28,7 @@ mod normal;
 mod number;
 mod parameters;
 mod plan;
+mod print;
 mod raw_body;
 mod request;
 mod response;
@@ -58,6 +59,7 @@ pub use json_to_wire::Unknown;
 pub use message::Message;
 pub use multipart::Part;
 pub use plan::{Phi, Style};
+pub use print::{Defaults, Enums, PrintOptions};
 pub use response::{Chunk, Response};
 pub use safe_view::{SAFE_VIEW_LIMIT, SafeView};
 pub use status::{Code, Status};
@@ -289,8 +291,12 @@ impl<'a> Match<'a> {
     }
 
     /// The HTTP response for the wire bytes of the answer.
-    pub fn response(&self, wire: &[u8], style: Style) -> Result<Response, ResponseError> {
-        self.binding.response(self.method(), wire, style)
+    pub fn response(
+        &self,
+        wire: &[u8],
+        print: impl Into<PrintOptions>,
+    ) -> Result<Response, ResponseError> {
+        self.binding.response(self.method(), wire, print.into())
     }
 
     /// Appends the JSON of one message of a streamed answer, or of its `response_body`. There is
@@ -298,10 +304,10 @@ impl<'a> Match<'a> {
     pub fn element(
         &self,
         wire: &[u8],
-        style: Style,
+        print: impl Into<PrintOptions>,
         out: &mut Vec<u8>,
     ) -> Result<(), ResponseError> {
-        self.binding.element(self.method(), wire, style, out)
+        self.binding.element(self.method(), wire, print.into(), out)
     }
 
     /// What one message gives to a raw response body, without a copy. None where the body is not

@@ -3,6 +3,7 @@
 use crate::fault::{RequestError, malformed};
 use crate::json_to_wire::{self, Unknown};
 use crate::plan::{MessageId, Plans, Style};
+use crate::print::PrintOptions;
 use crate::safe_view::{self, SafeView};
 use crate::wire_to_json::{self, ResponseError};
 
@@ -34,9 +35,13 @@ impl<'a> Message<'a> {
     }
 
     /// Converts wire bytes, in any legal order, to JSON text.
-    pub fn to_json(&self, wire: &[u8], style: Style) -> Result<Vec<u8>, ResponseError> {
+    pub fn to_json(
+        &self,
+        wire: &[u8],
+        print: impl Into<PrintOptions>,
+    ) -> Result<Vec<u8>, ResponseError> {
         let mut out = Vec::with_capacity(wire.len() * 2);
-        wire_to_json::write_message(&mut out, self.plans, self.id, wire, style)?;
+        wire_to_json::write_message(&mut out, self.plans, self.id, wire, print)?;
         Ok(out)
     }
 

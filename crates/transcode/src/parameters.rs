@@ -21,6 +21,9 @@ type Result<T> = std::result::Result<T, Fault>;
 
 /// How much of an unknown name an error repeats.
 const NAME_SHOWN: usize = 64;
+/// Says how the answer is written, and nothing of the request: AIP-127 and Google's system
+/// parameters. No field has such a name.
+const SYSTEM_PARAMETER: &str = "$alt";
 /// How many elements a list has at most.
 const MOST_ELEMENTS: usize = 100;
 
@@ -118,7 +121,7 @@ impl<'a> Parameters<'a> {
             Some(Target::Element(path, index, rest)) => {
                 self.element(seen, &path, index, rest, given).within(&path.name)
             }
-            None if self.unknown == Unknown::Ignore => Ok(()),
+            None if self.unknown == Unknown::Ignore || name == SYSTEM_PARAMETER => Ok(()),
             None => {
                 let shown: String = name.chars().take(NAME_SHOWN).collect();
                 Err(broken(format!("is not a known {}", self.noun))).within(&shown)

@@ -51,8 +51,10 @@ pub(crate) struct MessagePlan {
     pub(crate) small_numbers: Box<[u16]>,
     /// Declared and JSON names, sorted.
     pub(crate) names: Box<[(Box<str>, u16)]>,
-    /// Fields that [`Style::Rest`] writes even when absent, ascending.
-    pub(crate) always: Box<[u16]>,
+    /// Fields without presence, ascending.
+    pub(crate) without_presence: Box<[u16]>,
+    /// Those that are lists, maps, numbers and bools: [`Style::Rest`] writes them even when absent.
+    pub(crate) countable: Box<[u16]>,
 }
 
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::binding::{Binding, MethodPlan};
-use crate::plan::Style;
+use crate::print::PrintOptions;
 use crate::wire::{LENGTH, Reader, WireError, payloads};
 use crate::wire_to_json::{ResponseError, utf8, write_field, write_message};
 
@@ -30,7 +30,7 @@ impl Binding {
         &self,
         method: &MethodPlan,
         wire: &[u8],
-        style: Style,
+        print: PrintOptions,
     ) -> Result<Response, ResponseError> {
         let status = method.success_status();
         if method.answers_empty() {
@@ -41,7 +41,7 @@ impl Binding {
             return Ok(Response { status, content_type: Some(content_type), body: data.to_vec() });
         }
         let mut body = Vec::with_capacity(wire.len() * 2);
-        self.element(method, wire, style, &mut body)?;
+        self.element(method, wire, print, &mut body)?;
         Ok(Response { status, content_type: Some("application/json".to_owned()), body })
     }
 
@@ -49,14 +49,14 @@ impl Binding {
         &self,
         method: &MethodPlan,
         wire: &[u8],
-        style: Style,
+        print: PrintOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), ResponseError> {
         let (plans, id) = (&*method.plans, method.output().id);
         let start = out.len();
         let written = match self.response_body {
-            None => write_message(out, plans, id, wire, style),
-            Some(index) => write_field(out, plans, &plans.message(id).fields[index], wire, style),
+            None => write_message(out, plans, id, wire, print),
+            Some(index) => write_field(out, plans, &plans.message(id).fields[index], wire, print),
         };
         written.inspect_err(|_| out.truncate(start))
     }

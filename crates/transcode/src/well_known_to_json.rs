@@ -36,7 +36,7 @@ impl Encoder<'_> {
     fn field_mask(&mut self, plan: &MessagePlan, bytes: &[u8]) -> Result<(), Halt> {
         let mut paths = Vec::new();
         for payload in payloads(bytes, 1) {
-            let path = mask::to_json(utf8(payload?)?, self.style);
+            let path = mask::to_json(utf8(payload?)?, self.print.style);
             paths.push(path.ok_or_else(|| unprintable(&plan.full_name, "does not round-trip"))?);
         }
         write_string(&mut self.out, &paths.join(","));

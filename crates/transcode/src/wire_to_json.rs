@@ -11,6 +11,7 @@ use crate::json::write_utf8;
 use crate::normal::{Order, fits, is_normal, normalise};
 use crate::number::{from_zigzag, is_interoperable, write_float, write_integer, write_quoted};
 use crate::plan::{FieldPlan, Kind, MessageId, MessagePlan, Plans, Shape, Style};
+use crate::print::PrintOptions;
 use crate::wire::{LENGTH, MAX_DEPTH, Reader, WireError};
 
 /// Why a message cannot be shown as JSON: the service's fault, not the client's.
@@ -29,9 +30,9 @@ pub(crate) fn write_message(
     plans: &Plans,
     id: MessageId,
     bytes: &[u8],
-    style: Style,
+    print: impl Into<PrintOptions>,
 ) -> Result<(), ResponseError> {
-    write_with(out, plans, style, |encoder| encoder.message(id, bytes, 0))
+    write_with(out, plans, print.into(), |encoder| encoder.message(id, bytes, 0))
 }
 
 /// Appends the JSON of one field: all that `bytes`, a whole message, holds of it. Absent, it
@@ -41,9 +42,9 @@ pub(crate) fn write_field(
     plans: &Plans,
     field: &FieldPlan,
     bytes: &[u8],
-    style: Style,
+    print: PrintOptions,
 ) -> Result<(), ResponseError> {
-    write_with(out, plans, style, |encoder| encoder.only_field(field, bytes))
+    write_with(out, plans, print, |encoder| encoder.only_field(field, bytes))
 }
 
 /// Appends the JSON of one number, bool or enum value.
@@ -53,7 +54,7 @@ pub(crate) fn write_scalar(
     field: &FieldPlan,
     reader: &mut Reader<'_>,
 ) -> Result<(), ResponseError> {
-    write_with(out, plans, Style::Rest, |encoder| {
+    write_with(out, plans, Style::Rest.into(), |encoder| {
         encoder.value(field, &mut reader.clone(), 0).map(drop)
     })?;
     reader.skip(field.number, field.kind.wire_type())?;
@@ -63,13 +64,13 @@ pub(crate) fn write_scalar(
 fn write_with(
     out: &mut Vec<u8>,
     plans: &Plans,
-    style: Style,
+    print: PrintOptions,
     write: impl Fn(&mut Encoder<'_>) -> Result<(), Halt>,
 ) -> Result<(), ResponseError> {
     let start = out.len();
     for careful in [false, true] {
         out.truncate(start);
-        let mut encoder = Encoder { plans, style, out: std::mem::take(out), careful };
+        let mut encoder = Encoder { plans, print, out: std::mem::take(out), careful };
         let written = write(&mut encoder);
         *out = encoder.out;
         match written {
@@ -97,7 +98,7 @@ impl From<WireError> for Halt {
 
 pub(crate) struct Encoder<'a> {
     pub(crate) plans: &'a Plans,
-    pub(crate) style: Style,
+    pub(crate) print: PrintOptions,
     pub(crate) out: Vec<u8>,
     /// Whether each message is looked at before it is written.
     careful: bool,
@@ -151,10 +152,7 @@ impl<'a> Encoder<'a> {
     ) -> Result<(), Halt> {
         let mut reader = Reader::new(bytes);
         let mut order = Order::default();
-        let mut always = match self.style {
-            Style::Rest => &plan.always[..],
-            Style::Canonical => &[],
-        };
+        let mut always = self.print.always(plan);
         while !reader.is_empty() {
             let (number, wire_type) = reader.tag()?;
             let Some(index) = plan.index_of_number(number) else {
@@ -174,20 +172,27 @@ impl<'a> Encoder<'a> {
             {
                 always = rest;
                 if usize::from(absent) < index {
-                    self.absent(&plan.fields[usize::from(absent)]);
+                    self.absent(&plan.fields[usize::from(absent)])?;
                 }
             }
             self.field(field, wire_type, &mut reader, depth)?;
         }
         for &absent in always {
-            self.absent(&plan.fields[usize::from(absent)]);
+            self.absent(&plan.fields[usize::from(absent)])?;
         }
         Ok(())
     }
 
-    fn absent(&mut self, field: &FieldPlan) {
-        self.out.extend_from_slice(&field.rest_key);
-        self.out.extend_from_slice(field.empty());
+    fn absent(&mut self, field: &FieldPlan) -> Result<(), Halt> {
+        if self.print.has_no_zero(field) {
+            return Ok(());
+        }
+        self.out.extend_from_slice(field.key(self.print.style));
+        if field.is_repeated() {
+            self.out.extend_from_slice(field.empty());
+            return Ok(());
+        }
+        self.zero(field)
     }
 
     #[inline]
@@ -199,16 +204,12 @@ impl<'a> Encoder<'a> {
         depth: u32,
     ) -> Result<(), Halt> {
         let start = self.out.len();
-        self.out.extend_from_slice(field.key(self.style));
+        let key = field.key(self.print.style);
+        self.out.extend_from_slice(key);
         let is_default = self.field_value(field, wire_type, reader, depth)?;
-        let omitted = match field.shape {
-            Shape::Explicit => false,
-            Shape::Implicit => self.style == Style::Canonical || !field.kind.is_number_or_bool(),
-            Shape::List { .. } | Shape::Map => self.style == Style::Canonical,
-        };
         // A closed enum's undeclared number is unknown to the message, default or not.
-        let undeclared = self.out.len() == start + field.key(self.style).len();
-        if is_default && (omitted || undeclared) {
+        let undeclared = self.out.len() == start + key.len();
+        if is_default && (undeclared || self.print.omits(field)) {
             self.out.truncate(start);
         }
         Ok(())
@@ -374,7 +375,7 @@ impl<'a> Encoder<'a> {
     /// A number in REST if it is one that clients can read, with every digit as the service
     /// wrote it.
     fn decimal(&mut self, bytes: &[u8]) -> Result<bool, Halt> {
-        if self.style == Style::Rest && is_interoperable(bytes) {
+        if self.print.style == Style::Rest && is_interoperable(bytes) {
             self.out.extend_from_slice(bytes);
             return Ok(false);
         }
@@ -395,7 +396,10 @@ impl<'a> Encoder<'a> {
         if plan.is_null {
             self.out.extend_from_slice(b"null");
         } else if let Some(value) = plan.value(number) {
-            self.out.extend_from_slice(value.quoted(self.style));
+            match self.print.quoted(value) {
+                Some(quoted) => self.out.extend_from_slice(quoted),
+                None => write_integer(&mut self.out, number),
+            }
         } else if plan.closed {
             return Ok(true);
         } else {

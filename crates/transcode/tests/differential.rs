@@ -13,10 +13,11 @@ mod support;
 use choices::Choices;
 use proptest::prelude::*;
 use prost::Message as _;
-use prost_reflect::DynamicMessage;
+use prost_reflect::{DynamicMessage, SerializeOptions};
 use reading::{KNOWN, Reading};
+use serde_json::Value;
 use support::{descriptor, every};
-use transcode::{Style, Unknown};
+use transcode::{Defaults, Enums, PrintOptions, Style, Unknown};
 
 fn generated(choices: &[u32]) -> DynamicMessage {
     Choices(choices.iter()).message(descriptor(), 0)
@@ -38,6 +39,16 @@ fn same(left: &DynamicMessage, right: &DynamicMessage) -> Result<(), TestCaseErr
     let value = |message| serde_json::to_value(message).unwrap();
     prop_assert_eq!(value(left), value(right));
     Ok(())
+}
+
+/// The same JSON, whether `1` or `1.0` was written.
+fn comparable(json: Value) -> Value {
+    match json {
+        Value::Number(number) => number.as_f64().into(),
+        Value::Array(all) => all.into_iter().map(comparable).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, it)| (name, comparable(it))).collect(),
+        same => same,
+    }
 }
 
 /// The fields of a message, each with its tag.
@@ -85,12 +96,40 @@ proptest! {
     }
 
     #[test]
-    fn either_style_comes_back(choices in choices(), rest: bool) {
-        let style = if rest { Style::Rest } else { Style::Canonical };
+    fn defaults_and_numbers_of_enums_are_where_the_other_has_them(
+        choices in choices(),
+        emitted: bool,
+        numbers: bool,
+    ) {
         let message = generated(&choices);
-        let json = every().to_json(&message.encode_to_vec(), style).unwrap();
+        let print = PrintOptions {
+            style: Style::Canonical,
+            defaults: if emitted { Defaults::Emitted } else { Defaults::Omitted },
+            enums: if numbers { Enums::Numbers } else { Enums::Names },
+        };
+        let options = SerializeOptions::new().skip_default_fields(!emitted).use_enum_numbers(numbers);
+        let mut theirs = Vec::new();
+        let mut serializer = serde_json::Serializer::new(&mut theirs);
+        message.serialize_with_options(&mut serializer, &options).unwrap();
+        let ours = every().to_json(&message.encode_to_vec(), print).unwrap();
+        let value = |json: &[u8]| comparable(serde_json::from_slice(json).unwrap());
+        prop_assert_eq!(value(&ours), value(&theirs));
+    }
+
+    #[test]
+    fn either_style_comes_back(
+        choices in choices(),
+        style in prop_oneof![Just(Style::Canonical), Just(Style::Rest)],
+        defaults in prop_oneof![
+            Just(Defaults::Omitted), Just(Defaults::Countable), Just(Defaults::Emitted),
+        ],
+        enums in prop_oneof![Just(Enums::Names), Just(Enums::Numbers)],
+    ) {
+        let message = generated(&choices);
+        let print = PrintOptions { style, defaults, enums };
+        let json = every().to_json(&message.encode_to_vec(), print).unwrap();
         let wire = every().to_wire(&json, style, Unknown::Reject).unwrap();
-        let again = every().to_json(&wire, style).unwrap();
+        let again = every().to_json(&wire, print).unwrap();
         prop_assert_eq!(String::from_utf8(json).unwrap(), String::from_utf8(again).unwrap());
     }
 

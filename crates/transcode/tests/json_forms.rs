@@ -4,8 +4,9 @@
 
 mod support;
 
+use serde_json::{Value, json};
 use support::every;
-use transcode::{Style, Unknown};
+use transcode::{Defaults, Enums, PrintOptions, Style, Unknown};
 
 /// What a message written in one style becomes in the other style's text.
 fn converted(json: &str, from: Style, to: Style) -> String {
@@ -182,6 +183,47 @@ fn rest_has_declared_names_short_enums_and_bare_decimals() {
         (r#"{"renamed":"a"}"#, r#""@other name":"a""#),
     ] {
         assert!(rest(json).contains(part), "{json}: {}", rest(json));
+    }
+}
+
+fn printed(json: &str, print: PrintOptions) -> Value {
+    let wire = every().to_wire(json.as_bytes(), Style::Canonical, Unknown::Reject).unwrap();
+    serde_json::from_slice(&every().to_json(&wire, print).unwrap()).unwrap()
+}
+
+#[test]
+fn defaults_are_left_out_or_there_in_either_style() {
+    let rest = |defaults| printed("{}", PrintOptions { defaults, ..Style::Rest.into() });
+    assert_eq!(rest(Defaults::Omitted), json!({}));
+    assert_eq!(rest(Defaults::Countable), printed("{}", Style::Rest.into()));
+    let all = rest(Defaults::Emitted);
+    assert_eq!(all["text"], "");
+    assert_eq!(all["data"], "");
+    assert_eq!(all["choice"], "unspecified");
+    assert_eq!(
+        (&all["long"], &all["ints"], &all["text_to_text"]),
+        (&json!("0"), &json!([]), &json!({}))
+    );
+    for absent in ["optional_int", "one_int", "child", "timestamp", "wrapped_text", "exact"] {
+        assert!(all.get(absent).is_none(), "{absent}: {all}");
+    }
+    let canonical = PrintOptions { defaults: Defaults::Emitted, ..Style::Canonical.into() };
+    let all = printed("{}", canonical);
+    assert_eq!((&all["exact"], &all["choice"]), (&json!(""), &json!("CHOICE_UNSPECIFIED")));
+    // Down to the messages that are there.
+    assert_eq!(printed(r#"{"child":{}}"#, canonical)["child"]["fixedLongs"], json!([]));
+}
+
+#[test]
+fn enums_are_names_or_numbers() {
+    let json = r#"{"choice":1,"choices":[2,99],"flagToChoice":{"true":1},"oneNull":null}"#;
+    for style in [Style::Rest, Style::Canonical] {
+        let print = PrintOptions { enums: Enums::Numbers, ..style.into() };
+        let shown = printed(json, print);
+        let name = |rest, canonical| if style == Style::Rest { rest } else { canonical };
+        assert_eq!((&shown["choice"], &shown["choices"]), (&json!(1), &json!([2, 99])));
+        assert_eq!(shown[name("flag_to_choice", "flagToChoice")], json!({"true": 1}));
+        assert_eq!(shown.get(name("one_null", "oneNull")), Some(&Value::Null));
     }
 }
 

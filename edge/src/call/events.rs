@@ -8,8 +8,9 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, body::Body};
+use transcode::PrintOptions;
 
-use super::{Ongoing, pass_back, rest, shutting_down, too_late};
+use super::{Ongoing, Preference, pass_back, rest, shutting_down, too_late};
 use crate::{accept, grpc::Messages, layers::wording};
 
 /// How long an answer's status waits for the first message, so that a call that fails at once
@@ -37,6 +38,7 @@ enum Form {
 struct Sending {
     ongoing: Ongoing,
     messages: Messages,
+    print: PrintOptions,
     form: Form,
     /// The message that came while the status was held.
     first: Option<Bytes>,
@@ -49,6 +51,7 @@ struct Sending {
 pub(crate) async fn respond(
     ongoing: Ongoing,
     answer: Response<Body>,
+    preference: Preference,
 ) -> Result<Response<Body>, Status> {
     let mut messages = Messages::open(answer)?;
     // A read that is given up loses nothing: what has come stays in `messages`.
@@ -61,7 +64,8 @@ pub(crate) async fn respond(
         Err(_) => (None, false),
     };
     let route = rest::route(&ongoing);
-    let form = match route.answers_http_body() {
+    let is_raw = route.answers_http_body();
+    let form = match is_raw {
         true => Form::Raw,
         false => Form::chosen(&ongoing),
     };
@@ -71,12 +75,16 @@ pub(crate) async fn respond(
     };
     let headers = messages.headers.clone();
     let until = ongoing.deadline();
-    let sending = Sending { ongoing, messages, form, first, sent: 0, ended, until };
+    let print = preference.print;
+    let sending = Sending { ongoing, messages, print, form, first, sent: 0, ended, until };
     let mut response = Response::new(sending.body());
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     if form == Form::Events {
         // nginx holds back what it proxies unless it is told otherwise.
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    }
+    if !is_raw {
+        preference.tell(response.headers_mut());
     }
     pass_back(&headers, &mut response);
     Ok(response)
@@ -195,7 +203,7 @@ impl Sending {
         }
         let mut out = Vec::with_capacity(2 * message.len() + 16);
         out.extend_from_slice(self.form.before(self.sent));
-        if let Err(error) = route.element(&message, self.ongoing.parts.config.style, &mut out) {
+        if let Err(error) = route.element(&message, self.print, &mut out) {
             let failure = rest::no_json(route, &error);
             return self.failed(&failure);
         }

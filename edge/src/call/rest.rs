@@ -7,23 +7,24 @@ use tonic::{Status, body::Body};
 use transcode::{Match, ResponseError};
 
 use super::{
-    Ongoing, conditional, events, multipart, pass_back, put, raw,
+    Ongoing, Preference, conditional, events, multipart, pass_back, put, raw,
     uplink::{self, Fault},
     upload::Upload,
 };
 use crate::{grpc, layers::coding::Coding};
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
+    let preference = ongoing.preference()?;
     let streams_up = ongoing.called().plan.is_client_streaming();
     match (streams_up, route(&ongoing).takes_http_body()) {
         (false, false) => {
             let message = whole(&ongoing, body).await?;
             let answer = ongoing.send(&message).await?;
-            answered(ongoing, answer).await
+            answered(ongoing, answer, preference).await
         }
         (false, true) => {
             let (body, fault) = Box::pin(raw::whole(&ongoing, body)).await?;
-            Box::pin(send(ongoing, body, fault)).await
+            Box::pin(send(ongoing, body, fault, preference)).await
         }
         (true, is_raw) => {
             check_uncoded(&ongoing)?;
@@ -31,7 +32,7 @@ pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>,
                 true => raw::pieces(&ongoing, body)?,
                 false => uplink::body(Upload::new(&ongoing, body)?),
             };
-            Box::pin(send(ongoing, body, fault)).await
+            Box::pin(send(ongoing, body, fault, preference)).await
         }
     }
 }
@@ -50,16 +51,25 @@ async fn whole(ongoing: &Ongoing, body: Body) -> Result<Vec<u8>, Status> {
 }
 
 /// Sends what still comes. What is wrong with it is told before what became of the call.
-async fn send(ongoing: Ongoing, body: Body, fault: Fault) -> Result<Response<Body>, Status> {
+async fn send(
+    ongoing: Ongoing,
+    body: Body,
+    fault: Fault,
+    preference: Preference,
+) -> Result<Response<Body>, Status> {
     let answer = ongoing.send_body(body).await.map_err(|it| fault.or(it))?;
-    answered(ongoing, answer).await.map_err(|it| fault.or(it))
+    answered(ongoing, answer, preference).await.map_err(|it| fault.or(it))
 }
 
-async fn answered(ongoing: Ongoing, answer: Response<Body>) -> Result<Response<Body>, Status> {
+async fn answered(
+    ongoing: Ongoing,
+    answer: Response<Body>,
+    preference: Preference,
+) -> Result<Response<Body>, Status> {
     if ongoing.called().plan.is_server_streaming() {
-        return Box::pin(events::respond(ongoing, answer)).await;
+        return Box::pin(events::respond(ongoing, answer, preference)).await;
     }
-    respond(&ongoing, &grpc::Answer::read(answer).await?)
+    respond(&ongoing, &grpc::Answer::read(answer).await?, preference)
 }
 
 /// What is coded is restored as a whole, so that it cannot be a stream.
@@ -87,15 +97,19 @@ pub(crate) fn message(ongoing: &Ongoing, body: &[u8]) -> Result<Vec<u8>, Status>
         .map_err(|error| grpc::status(&(&error).into()))
 }
 
-fn respond(ongoing: &Ongoing, answer: &grpc::Answer) -> Result<Response<Body>, Status> {
+fn respond(
+    ongoing: &Ongoing,
+    answer: &grpc::Answer,
+    preference: Preference,
+) -> Result<Response<Body>, Status> {
     let mut response = match conditional::declared(ongoing, &answer.message) {
         // Whoever has it already needs no words.
         Some(etag) => match conditional::unchanged(ongoing, Some(&etag))? {
             Some(unchanged) => unchanged,
-            None => tagged(worded(ongoing, &answer.message)?, Some(etag)),
+            None => tagged(worded(ongoing, &answer.message, preference)?, Some(etag)),
         },
         None => {
-            let words = worded(ongoing, &answer.message)?;
+            let words = worded(ongoing, &answer.message, preference)?;
             let etag = conditional::computed(ongoing, &words.body);
             match conditional::unchanged(ongoing, etag.as_ref())? {
                 Some(unchanged) => unchanged,
@@ -103,13 +117,20 @@ fn respond(ongoing: &Ongoing, answer: &grpc::Answer) -> Result<Response<Body>, S
             }
         }
     };
+    if !route(ongoing).answers_http_body() {
+        preference.tell(response.headers_mut());
+    }
     pass_back(&answer.headers, &mut response);
     Ok(response)
 }
 
-fn worded(ongoing: &Ongoing, message: &[u8]) -> Result<transcode::Response, Status> {
+fn worded(
+    ongoing: &Ongoing,
+    message: &[u8],
+    preference: Preference,
+) -> Result<transcode::Response, Status> {
     let route = route(ongoing);
-    route.response(message, ongoing.parts.config.style).map_err(|it| no_json(route, &it))
+    route.response(message, preference.print).map_err(|it| no_json(route, &it))
 }
 
 fn tagged(words: transcode::Response, etag: Option<HeaderValue>) -> Response<Body> {

@@ -28,6 +28,7 @@ use tokio_tungstenite::{
     },
 };
 use tonic::{Status, body::Body};
+use transcode::PrintOptions;
 
 use super::{Ongoing, pass_back, rest, shutting_down, too_late, uplink};
 use crate::{grpc::Messages, layers::wording};
@@ -63,6 +64,7 @@ enum Answer {
 /// A socket and the call that it carries.
 struct Conversation {
     ongoing: Ongoing,
+    print: PrintOptions,
     answer: Answer,
     /// None when the caller has said all.
     messages: Option<mpsc::Sender<Utf8Bytes>>,
@@ -96,6 +98,8 @@ fn subprotocols(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 /// Begins the call, then switches protocols: a refusal still has a status of its own.
 pub(crate) async fn call(mut ongoing: Ongoing) -> Result<Response<Body>, Status> {
     let mut response = switching(&ongoing.head.headers)?;
+    let preference = ongoing.preference()?;
+    preference.tell(response.headers_mut());
     let upgrade = ongoing.head.extensions.remove::<OnUpgrade>();
     let upgrade = upgrade.ok_or_else(|| malformed("upgrade", "must come over HTTP/1.1"))?;
     let (messages, received) = mpsc::channel(WAITING);
@@ -111,8 +115,9 @@ pub(crate) async fn call(mut ongoing: Ongoing) -> Result<Response<Body>, Status>
     } else {
         response.extensions_mut().insert(Receipt::Due);
     }
+    let print = preference.print;
     let conversation =
-        Conversation { ongoing, answer, messages: Some(messages), fault, owes_receipt };
+        Conversation { ongoing, print, answer, messages: Some(messages), fault, owes_receipt };
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => conversation.run(upgraded).await,
@@ -237,8 +242,7 @@ impl Conversation {
     fn worded(&self, message: &[u8]) -> Result<Utf8Bytes, Status> {
         let route = rest::route(&self.ongoing);
         let mut out = Vec::with_capacity(2 * message.len());
-        let style = self.ongoing.parts.config.style;
-        route.element(message, style, &mut out).map_err(|it| rest::no_json(route, &it))?;
+        route.element(message, self.print, &mut out).map_err(|it| rest::no_json(route, &it))?;
         let text = String::from_utf8(out);
         Ok(text.map_err(|it| Status::from(Error::internal(it)))?.into())
     }
