@@ -4,6 +4,7 @@
 //! again where it arrives.
 
 pub(crate) mod coding;
+pub(crate) mod cors;
 mod limits;
 mod oauth_client;
 mod panic;
@@ -44,10 +45,11 @@ pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
 
 /// What a request for a method passes.
 pub(crate) fn admitted(parts: &Arc<Parts>) -> Next {
+    let caller = Noted(Introspect(parts.introspector.clone()));
     let admission = ServiceBuilder::new()
         .layer(around(parts.clone(), oauth_client::name)) // Whom to count. A slow form takes no room.
         .layer(around(parts.clone(), shed::shed)) // Before any work is paid for.
-        .layer(around(Noted(Introspect(parts.introspector.clone())), admit)) // 1: who is calling?
+        .layer(around(cors::FromPage(caller), admit)) // 1: who is calling? From whose page?
         .layer(around(Scope, admit)) // 2: may they?
         .layer(around(Noted(BrandScope), admit)) // 3: in which tenant?
         .layer(around(RateLimit(parts.clone()), admit)); // By client and class, so not before them.

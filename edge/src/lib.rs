@@ -28,7 +28,7 @@ use std::{
 use bytes::Bytes;
 use cache::Cache;
 use contract::{Method, Package};
-use kit::Introspector;
+use kit::{Introspector, OriginCheck};
 use mesh::Mesh;
 use prost_reflect::DescriptorError;
 use tokio::net::TcpListener;
@@ -37,7 +37,7 @@ use transcode::{Api, BuildError, MethodPlan, Route};
 
 pub use config::{Config, Limits, Rates};
 
-use layers::shed::Capacity;
+use layers::{cors::Origins, shed::Capacity};
 
 /// The gateway, built and not yet serving.
 pub struct Edge {
@@ -71,6 +71,7 @@ pub(crate) struct Parts {
     pub(crate) own_clients: HashSet<String>,
     pub(crate) mesh: Mesh,
     pub(crate) introspector: Introspector,
+    pub(crate) origins: Origins,
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
     pub(crate) openapi: home::Document,
@@ -96,11 +97,12 @@ impl Edge {
         packages: &[&'static Package],
         mesh: Mesh,
         introspector: Introspector,
+        origins: OriginCheck,
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
         let limits = config.limits;
-        let parts = Parts::new(config, packages, mesh, introspector, cache, openapi)?;
+        let parts = Parts::new(config, packages, mesh, introspector, origins, cache, openapi)?;
         let parts = Arc::new(parts);
         Ok(Self { app: layers::stack(&parts), limits, closing: parts.closing.clone() })
     }
@@ -123,6 +125,7 @@ impl Parts {
         packages: &[&'static Package],
         mesh: Mesh,
         introspector: Introspector,
+        origins: OriginCheck,
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
@@ -137,6 +140,7 @@ impl Parts {
             methods,
             mesh,
             introspector,
+            origins: Origins::new(origins, cache.clone()),
             cache,
             capacity: Capacity::new(&config.limits),
             closing: CancellationToken::new(),
