@@ -4,6 +4,7 @@
 //! again where it arrives.
 
 pub(crate) mod coding;
+pub(crate) mod cors;
 mod limits;
 mod oauth_client;
 mod panic;
@@ -49,9 +50,10 @@ pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
 
 /// What a request for a method passes.
 pub(crate) fn admitted(parts: &Arc<Parts>) -> Next {
+    let caller = Noted(Introspect(parts.introspector.clone()));
     let admission = ServiceBuilder::new()
         .layer(admit(Shed(parts.clone()))) // Before any work is paid for.
-        .layer(admit(Noted(Introspect(parts.introspector.clone())))) // 1: who is calling?
+        .layer(admit(cors::FromPage(caller))) // 1: who is calling? From whose page?
         .layer(admit(Scope)) // 2: may they?
         .layer(admit(Noted(BrandScope))) // 3: in which tenant?
         .layer(admit(RateLimit(parts.clone()))) // By client and class, so not before them.

@@ -30,7 +30,7 @@ use std::{
 use bytes::Bytes;
 use cache::Cache;
 use contract::{Method, Package};
-use kit::Introspector;
+use kit::{Introspector, OriginCheck};
 use mesh::Mesh;
 use prost_reflect::DescriptorError;
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ use transcode::{Api, BuildError, MethodPlan, Route};
 pub use config::{Config, Limits, Rates};
 pub use cores::Listeners;
 
-use layers::shed::Capacity;
+use layers::{cors::Origins, shed::Capacity};
 
 /// The gateway, built and not yet serving.
 pub struct Edge {
@@ -74,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) own_clients: Arc<HashSet<String>>,
     pub(crate) mesh: Mesh,
     pub(crate) introspector: Introspector,
+    pub(crate) origins: Origins,
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
     pub(crate) openapi: home::Document,
@@ -99,10 +100,11 @@ impl Edge {
         packages: &[&'static Package],
         mesh: Mesh,
         introspector: Introspector,
+        origins: OriginCheck,
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
-        let parts = Parts::new(config, packages, mesh, introspector, cache, openapi)?;
+        let parts = Parts::new(config, packages, mesh, introspector, origins, cache, openapi)?;
         let parts = Arc::new(parts);
         Ok(Self { app: layers::stack(&parts), parts })
     }
@@ -130,6 +132,7 @@ impl Parts {
         packages: &[&'static Package],
         mesh: Mesh,
         introspector: Introspector,
+        origins: OriginCheck,
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
@@ -146,6 +149,7 @@ impl Parts {
             methods: Arc::new(methods),
             mesh,
             introspector,
+            origins: Origins::new(origins, cache.clone()),
             cache,
             capacity: Capacity::new(&config.limits),
             closing: CancellationToken::new(),

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
 use transcode::{Match, MethodPlan};
 
-use crate::protocol::Protocol;
+use crate::{layers::cors::RequestOrigin, protocol::Protocol};
 
 /// One request, as the layers found it out. Each fact is set once, by the layer that proved it.
 /// Not `Debug`: a route holds values of the path.
@@ -22,6 +22,7 @@ pub(crate) struct Record {
     pub(crate) request_id: RequestId,
     pub(crate) began: Instant,
     pub(crate) address: ClientAddress,
+    pub(crate) origin: OnceLock<RequestOrigin>,
     pub(crate) target: OnceLock<Target>,
     pub(crate) client_id: OnceLock<Arc<str>>,
     pub(crate) brand: OnceLock<Brand>,
@@ -91,6 +92,7 @@ impl Record {
             request_id: request_id(request.headers()),
             began: Instant::now(),
             address: address.unwrap_or(ClientAddress(Ipv4Addr::UNSPECIFIED.into())),
+            origin: OnceLock::new(),
             target: OnceLock::new(),
             client_id: OnceLock::new(),
             brand: OnceLock::new(),
@@ -120,10 +122,6 @@ impl Record {
             Target::Method(called) => Some(called),
             _ => None,
         }
-    }
-
-    pub(crate) fn method(&self) -> Option<&'static Method> {
-        self.called().map(|it| it.method)
     }
 
     pub(crate) fn route(&self) -> Option<&Match<'static>> {

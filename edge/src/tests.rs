@@ -5,6 +5,7 @@ mod checkpoints;
 mod clinical;
 mod codings;
 mod conditions;
+mod cors;
 mod door;
 mod errors;
 mod http_rules;

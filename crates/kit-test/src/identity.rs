@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use identity_contract::v1::{
@@ -24,6 +27,8 @@ pub struct Grant {
     pub brand: Option<String>,
     pub brands: Vec<String>,
     pub scopes: Vec<String>,
+    /// The web origins of the client.
+    pub origins: Vec<String>,
 }
 
 impl Grant {
@@ -36,6 +41,7 @@ impl Grant {
             brand: Some(brand.into()),
             brands: Vec::new(),
             scopes: scopes.iter().map(ToString::to_string).collect(),
+            origins: Vec::new(),
         }
     }
 
@@ -48,7 +54,15 @@ impl Grant {
             brand: None,
             brands: vec!["*".into()],
             scopes: scopes.iter().map(ToString::to_string).collect(),
+            origins: Vec::new(),
         }
+    }
+
+    /// The same through a client that has registered these web origins.
+    #[must_use]
+    pub fn from_origins(mut self, origins: &[&str]) -> Self {
+        self.origins = origins.iter().map(ToString::to_string).collect();
+        self
     }
 }
 
@@ -62,16 +76,22 @@ const MACHINE_SCOPES: [&str; 6] = [
     "admin:records",
 ];
 
-/// Issues and resolves tokens; nothing else of identity.
+/// Issues and resolves tokens and knows the origins of their clients; nothing else of identity.
 #[derive(Clone, Debug)]
 pub struct FakeIdentity {
     grants: Arc<Mutex<HashMap<Vec<u8>, Grant>>>,
+    checks: Arc<AtomicUsize>,
     clock: Clock,
 }
 
 impl FakeIdentity {
     pub fn new(clock: Clock) -> Self {
-        Self { grants: Arc::default(), clock }
+        Self { grants: Arc::default(), checks: Arc::default(), clock }
+    }
+
+    /// How often it was asked for an origin.
+    pub fn checks(&self) -> usize {
+        self.checks.load(Ordering::SeqCst)
     }
 
     /// A new access token that stands for `grant`.
@@ -102,7 +122,7 @@ impl FakeIdentity {
 }
 
 fn not_here<T>() -> Reply<T> {
-    Err(Status::unimplemented("the fake issues and resolves tokens only"))
+    Err(Status::unimplemented("the fake knows tokens and origins only"))
 }
 
 #[async_trait]
@@ -136,8 +156,19 @@ impl IdentityService for FakeIdentity {
             brand_id: grant.brand.unwrap_or_default(),
             brands: grant.brands,
             scopes: grant.scopes,
+            allowed_origins: grant.origins,
             expires_at: Some(kit::timestamp(self.clock.now() + chrono::Duration::hours(1))),
         }))
+    }
+
+    async fn check_origin(
+        &self,
+        request: Request<pb::CheckOriginRequest>,
+    ) -> Reply<pb::CheckOriginResponse> {
+        self.checks.fetch_add(1, Ordering::SeqCst);
+        let origin = request.into_inner().origin;
+        let allowed = self.grants().values().any(|it| it.origins.contains(&origin));
+        Ok(Response::new(pb::CheckOriginResponse { allowed }))
     }
 
     async fn get_server_metadata(

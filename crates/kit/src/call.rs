@@ -30,6 +30,8 @@ pub struct Caller {
     /// Brands that a machine client may choose by `X-Brand-Id`; `*` for all.
     pub brands: Arc<[String]>,
     pub scopes: Arc<[String]>,
+    /// Web origins whose pages may call with the token, as browsers write them.
+    pub origins: Arc<[String]>,
 }
 
 impl Caller {
@@ -42,6 +44,7 @@ impl Caller {
             brand: None,
             brands: Arc::default(),
             scopes: Arc::default(),
+            origins: Arc::default(),
         }
     }
 

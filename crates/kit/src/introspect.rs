@@ -189,6 +189,7 @@ fn read(record: ResolveTokenResponse) -> Result<Option<Known>> {
         brand,
         brands: Arc::from(record.brands),
         scopes: Arc::from(record.scopes),
+        origins: Arc::from(record.allowed_origins),
     });
     Ok(Some(Known { caller, expires }))
 }

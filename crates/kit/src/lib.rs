@@ -43,7 +43,7 @@ pub use id::{Entity, Id};
 pub use introspect::{FENCE_TTL, Introspector, RECORD_TTL, Resolver};
 pub use migrate::migrate;
 pub use page::Pages;
-pub use peers::{Outbound, Peers, client_id};
+pub use peers::{OriginCheck, Outbound, Peers, client_id};
 pub use reaction::{Reaction, consume, repair, resume};
 pub use secret::PlatformKey;
 pub use service::{Platform, Seed, Service, Subscription, app};

@@ -10,13 +10,14 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, Request, Response, header::AUTHORIZATION};
 use identity_contract::v1::{
-    IssueTokenRequest, ResolveTokenRequest, identity_service_client::IdentityServiceClient,
+    CheckOriginRequest, IssueTokenRequest, ResolveTokenRequest,
+    identity_service_client::IdentityServiceClient,
 };
 use mesh::{Mesh, Peer};
 use oauth_core::TokenHash;
 use tokio::sync::Mutex;
 use tonic::body::Body;
-use tower::{BoxError, Service};
+use tower::{BoxError, Service, util::BoxCloneSyncService};
 
 use crate::{
     Brand, Clock, Context, Error, PlatformKey, Resolver, Result, Time,
@@ -26,6 +27,10 @@ use crate::{
 
 /// How long a peer may take when the caller set no shorter deadline.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Asks the source of truth whether pages of a web origin may call at all: whether any enabled
+/// client has registered it.
+pub type OriginCheck = BoxCloneSyncService<String, bool, Error>;
 
 /// A client's own machine token, renewed before it ends.
 #[derive(Clone)]
@@ -99,6 +104,20 @@ impl Peers {
                     )
                     .caused_by(from_peer(status))
                 })
+            }
+        }))
+    }
+
+    /// Checks origins by asking identity over the mesh.
+    pub fn origin_check(&self) -> OriginCheck {
+        let peers = self.clone();
+        OriginCheck::new(tower::service_fn(move |origin: String| {
+            let peers = peers.clone();
+            async move {
+                let identity = peers.in_brand("identity", &Brand::platform()).await?;
+                let request = CheckOriginRequest { origin };
+                let answer = IdentityServiceClient::new(identity).check_origin(request).await;
+                answer.map(|it| it.into_inner().allowed).map_err(from_peer)
             }
         }))
     }

@@ -207,6 +207,7 @@ impl Process {
             &packages(),
             self.mesh.clone(),
             introspector,
+            peers.origin_check(),
             self.backends.cache.clone(),
             Bytes::from_static(OPENAPI),
         )?)

@@ -68,7 +68,7 @@ impl fmt::Display for RedirectUri {
     }
 }
 
-const LOOPBACK_HOSTS: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
+pub(crate) const LOOPBACK_HOSTS: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 
 fn refuse<T>(rule: &'static str) -> Result<T, Error> {
     Err(Error::new(ErrorCode::InvalidRedirectUri, rule))
@@ -128,7 +128,7 @@ fn check_web(rest: &str, loopback_only: bool) -> Result<(), Error> {
 }
 
 /// Host and port of an authority, if the host is well formed.
-fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
+pub(crate) fn split_authority(authority: &str) -> Option<(&str, Option<&str>)> {
     let host_length = match authority.strip_prefix('[') {
         Some(rest) => rest.find(']')? + 2,
         None => authority.find(':').unwrap_or(authority.len()),
@@ -152,7 +152,7 @@ fn is_host(host: &str) -> bool {
 }
 
 /// A port in its only spelling: no sign, no leading zero.
-fn is_port(port: &str) -> bool {
+pub(crate) fn is_port(port: &str) -> bool {
     !port.starts_with(['0', '+']) && port.parse::<u16>().is_ok()
 }
 

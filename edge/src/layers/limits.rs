@@ -14,12 +14,13 @@ use crate::{Limits, Parts};
 use kit::layers::Next;
 
 /// Headers that say one thing: two of them are a request that two readers read differently.
-const SINGULAR: [HeaderName; 7] = [
+const SINGULAR: [HeaderName; 8] = [
     header::AUTHORIZATION,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::HOST,
+    header::ORIGIN,
     BRAND_ID,
     IDEMPOTENCY_KEY,
 ];

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use contract::{Method, Rate};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tonic::body::Body;
 use transcode::{Route, Status};
 
-use super::refuse;
+use super::{cors, refuse};
 use crate::{
     Parts, Served,
     call::bearer,
@@ -52,21 +51,21 @@ async fn route(parts: &Parts, ways: &Ways, request: Request<Body>) -> Response<B
         return match READING.contains(request.method()) {
             // Its future is large, and what else goes this way should not pay for it.
             true => Box::pin(own.answer(parts, request.headers())).await,
-            false => otherwise(parts, &request, &READING),
+            false => otherwise(parts, &record, head(&request), &READING).await,
         };
     }
     if let Some(service) = parts.config.pages.get(path) {
         let _ = record.target.set(Target::Page(service));
         return match BROWSING.contains(request.method()) {
             true => ways.pages.run(request).await,
-            false => otherwise(parts, &request, &BROWSING),
+            false => otherwise(parts, &record, head(&request), &BROWSING).await,
         };
     }
     if let Some(served) = parts.methods.get(path) {
         return match Protocol::of_call(&request) {
             Some(protocol) => admit(ways, &record, served, protocol, request).await,
             None if CALLING.contains(request.method()) => refuse(unspoken()),
-            None => otherwise(parts, &request, &CALLING),
+            None => otherwise(parts, &record, head(&request), &CALLING).await,
         };
     }
     if wants_socket(&request)
@@ -79,7 +78,7 @@ async fn route(parts: &Parts, ways: &Ways, request: Request<Body>) -> Response<B
             let served = parts.methods[route.method().grpc_path()];
             admit(ways, &record, &served, Protocol::Rest(route), request).await
         }
-        Route::OtherMethods(allowed) => otherwise(parts, &request, &allowed),
+        Route::OtherMethods(allowed) => otherwise(parts, &record, head(&request), &allowed).await,
         Route::NotFound => refuse(grpc::status(&Status::no_route())),
     }
 }
@@ -129,46 +128,28 @@ fn unspoken() -> Error {
         .with("error", "unsupported_media_type")
 }
 
-/// The path exists; the method is OPTIONS or one that it does not have.
-fn otherwise(parts: &Parts, request: &Request<Body>, allowed: &[http::Method]) -> Response<Body> {
-    if request.method() == http::Method::OPTIONS {
-        return options(parts, request, allowed);
-    }
-    refuse(grpc::status(&Status::method_not_allowed(allowed)))
+/// Method, path and headers of a request, without its body.
+type Head<'a> = (&'a http::Method, &'a str, &'a HeaderMap);
+
+fn head(request: &Request<Body>) -> Head<'_> {
+    (request.method(), request.uri().path(), request.headers())
 }
 
-/// What may be asked of a path, and by a page of which other origin.
-fn options(parts: &Parts, request: &Request<Body>, allowed: &[http::Method]) -> Response<Body> {
+/// The path exists; the method is OPTIONS or one that it does not have.
+async fn otherwise(
+    parts: &Parts,
+    record: &Record,
+    (method, path, headers): Head<'_>,
+    allowed: &[http::Method],
+) -> Response<Body> {
+    if method != http::Method::OPTIONS {
+        return refuse(grpc::status(&Status::method_not_allowed(allowed)));
+    }
     let names: Vec<_> = allowed.iter().map(http::Method::as_str).collect();
+    let allow = HeaderValue::from_str(&names.join(", ")).expect("method names are ASCII");
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    let allow = HeaderValue::from_str(&names.join(", ")).expect("method names are ASCII");
-    if asks_for_open(parts, request) {
-        open_to_all_origins(headers);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
-        let content_type = HeaderValue::from_static("content-type");
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, content_type);
-    }
-    headers.insert(header::ALLOW, allow);
+    Box::pin(cors::preflight(parts, record, headers, path, &allow, response.headers_mut())).await;
+    response.headers_mut().insert(header::ALLOW, allow);
     response
-}
-
-/// Whether this is the preflight of a request that any origin may send.
-fn asks_for_open(parts: &Parts, request: &Request<Body>) -> bool {
-    let asked = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let asked = asked.and_then(|it| http::Method::from_bytes(it.as_bytes()).ok());
-    let route = asked.map(|it| parts.api.route(&it, request.uri().path()));
-    matches!(route, Some(Route::Found(it)) if is_open(parts.methods[it.method().grpc_path()].method))
-}
-
-/// Whether pages of every origin may call: what the public may read, and the token endpoint,
-/// where apps in a browser exchange their codes. None of it looks at cookies.
-pub(crate) fn is_open(method: &Method) -> bool {
-    method.is_public() && matches!(method.rate, Rate::Read | Rate::Token)
-}
-
-/// Without credentials, so that a browser sends no cookies along.
-pub(crate) fn open_to_all_origins(headers: &mut HeaderMap) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
 }

@@ -9,7 +9,7 @@ use hyper::body::Body as _;
 use tonic::{Status, body::Body};
 use transcode::{ErrorFormat, ErrorResponse};
 
-use super::routes::{is_open, open_to_all_origins};
+use super::cors::{self, RequestOrigin};
 use crate::{
     Parts,
     call::{connect_failure, web_failure},
@@ -31,6 +31,9 @@ pub(crate) async fn wording(
     let record = Record::of(request.extensions());
     let is_head = request.method() == Method::HEAD;
     let wants_problem = wants_problem(request.headers());
+    if let Some(origin) = RequestOrigin::of(&parts, &record, &request) {
+        let _ = record.origin.set(origin);
+    }
     let mut response = next.run(request).await;
     if let Some(status) = response.extensions_mut().remove::<Status>() {
         response = failure(&parts, &record, &status, wants_problem);
@@ -115,9 +118,7 @@ fn dress(parts: &Parts, record: &Record, headers: &mut HeaderMap) {
         let year = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
     }
-    if record.method().is_some_and(is_open) {
-        open_to_all_origins(headers);
-    }
+    cors::dress(record, headers);
     if let Some(Rated { limit, verdict }) = record.rate.get() {
         headers.insert(LIMIT, HeaderValue::from(*limit));
         headers.insert(REMAINING, HeaderValue::from(verdict.remaining));

@@ -102,6 +102,7 @@ impl Setting {
             packages,
             self.mesh.clone(),
             introspector,
+            peers.origin_check(),
             self.cache.clone(),
             Bytes::from_static(br#"{"openapi":"3.1.0"}"#),
         )

@@ -9,6 +9,7 @@ mod issue_machine;
 mod issue_refresh;
 mod me;
 mod metadata;
+mod origins;
 mod revoke;
 
 use identity_contract::v1::{
@@ -68,6 +69,13 @@ impl IdentityService for Rpc {
         request: Request<pb::ResolveTokenRequest>,
     ) -> Reply<pb::ResolveTokenResponse> {
         introspect::resolve_for_service(self, request).await
+    }
+
+    async fn check_origin(
+        &self,
+        request: Request<pb::CheckOriginRequest>,
+    ) -> Reply<pb::CheckOriginResponse> {
+        origins::check(self, request).await
     }
 
     async fn get_me(&self, request: Request<pb::GetMeRequest>) -> Reply<pb::GetMeResponse> {

@@ -220,7 +220,8 @@ async fn open_edge(world: &World, services: &[&'static Service]) -> (DropGuard, 
     let packages: Vec<_> = services.iter().map(|it| it.package).collect();
     let openapi = Bytes::from_static(b"{}");
     let (mesh, cache) = (world.mesh.clone(), world.cache.clone());
-    let edge = Edge::new(config, &packages, mesh, introspector, cache, openapi);
+    let origins = peers.origin_check();
+    let edge = Edge::new(config, &packages, mesh, introspector, origins, cache, openapi);
     let edge = edge.expect("the contracts make a gateway");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let door = listener.local_addr().expect("it is bound");

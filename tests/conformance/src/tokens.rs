@@ -51,6 +51,7 @@ impl Tokens {
             brand_id: grant.brand.unwrap_or_default(),
             brands: grant.brands,
             scopes: grant.scopes,
+            allowed_origins: grant.origins,
             expires_at: Some(timestamp(self.clock.now() + life)),
         };
         let filled = self.cache.fill(&token.hash().0, record.encode_to_vec().into(), KEPT).await;

@@ -167,6 +167,21 @@ pub struct ResolveTokenResponse {
     pub scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "8")]
     pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Web origins whose pages may call with the client's tokens.
+    #[prost(string, repeated, tag = "9")]
+    pub allowed_origins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckOriginRequest {
+    /// As browsers send it: scheme, host in lower case, and the port unless it is the scheme's own
+    /// (RFC 6454 section 6.2).
+    #[prost(string, tag = "1")]
+    pub origin: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckOriginResponse {
+    #[prost(bool, tag = "1")]
+    pub allowed: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetMeRequest {}
@@ -235,6 +250,7 @@ pub struct OauthClient {
     pub redirect_uris: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "7")]
     pub allowed_scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Web origins whose pages may call with the client's tokens, as browsers write them.
     #[prost(string, repeated, tag = "8")]
     pub allowed_origins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, tag = "9")]
@@ -263,6 +279,8 @@ pub struct CreateOauthClientRequest {
     pub redirect_uris: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "4")]
     pub allowed_scopes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Web origins whose pages may call with the client's tokens: https, or http on a loopback
+    /// address, without a path. Pages of other origins see no answers, and change nothing.
     #[prost(string, repeated, tag = "5")]
     pub allowed_origins: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "6")]
@@ -565,6 +583,34 @@ pub mod identity_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Tells whether pages of a web origin may call at all: whether any enabled client has registered
+        /// it. For services only; which client it is comes out with the token.
+        pub async fn check_origin(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckOriginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckOriginResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/loop.identity.v1.IdentityService/CheckOrigin",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("loop.identity.v1.IdentityService", "CheckOrigin"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Returns the caller's own account.
         pub async fn get_me(
             &mut self,
@@ -643,7 +689,7 @@ pub mod identity_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Registers an OAuth client. The secret of a confidential client is in this answer and never again.
-        /// Fails with REDIRECT_URI_INVALID and SCOPE_UNKNOWN.
+        /// Fails with REDIRECT_URI_INVALID, ORIGIN_INVALID and SCOPE_UNKNOWN.
         pub async fn create_oauth_client(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateOauthClientRequest>,
@@ -760,6 +806,15 @@ pub mod identity_service_server {
             tonic::Response<super::ResolveTokenResponse>,
             tonic::Status,
         >;
+        /// Tells whether pages of a web origin may call at all: whether any enabled client has registered
+        /// it. For services only; which client it is comes out with the token.
+        async fn check_origin(
+            &self,
+            request: tonic::Request<super::CheckOriginRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckOriginResponse>,
+            tonic::Status,
+        >;
         /// Returns the caller's own account.
         async fn get_me(
             &self,
@@ -780,7 +835,7 @@ pub mod identity_service_server {
             request: tonic::Request<super::DisconnectAppRequest>,
         ) -> std::result::Result<tonic::Response<()>, tonic::Status>;
         /// Registers an OAuth client. The secret of a confidential client is in this answer and never again.
-        /// Fails with REDIRECT_URI_INVALID and SCOPE_UNKNOWN.
+        /// Fails with REDIRECT_URI_INVALID, ORIGIN_INVALID and SCOPE_UNKNOWN.
         async fn create_oauth_client(
             &self,
             request: tonic::Request<super::CreateOauthClientRequest>,
@@ -1101,6 +1156,51 @@ pub mod identity_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/loop.identity.v1.IdentityService/CheckOrigin" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckOriginSvc<T: IdentityService>(pub Arc<T>);
+                    impl<
+                        T: IdentityService,
+                    > tonic::server::UnaryService<super::CheckOriginRequest>
+                    for CheckOriginSvc<T> {
+                        type Response = super::CheckOriginResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckOriginRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as IdentityService>::check_origin(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckOriginSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/loop.identity.v1.IdentityService/GetMe" => {
                     #[allow(non_camel_case_types)]
                     struct GetMeSvc<T: IdentityService>(pub Arc<T>);
@@ -1376,6 +1476,7 @@ pub const METHODS: &[::contract::Method] = &[
     ::contract::Method { path: "/loop.identity.v1.IdentityService/IntrospectToken", service: "identity", scopes: &[], callers: &[::contract::CallerKind::Public], audit: ::contract::Audit::None, emits: &[], idempotency: ::contract::Idempotency::None, rate: ::contract::Rate::Introspect },
     ::contract::Method { path: "/loop.identity.v1.IdentityService/RevokeToken", service: "identity", scopes: &[], callers: &[::contract::CallerKind::Public], audit: ::contract::Audit::Write("identity.token.revoked"), emits: &[], idempotency: ::contract::Idempotency::None, rate: ::contract::Rate::Revoke },
     ::contract::Method { path: "/loop.identity.v1.IdentityService/ResolveToken", service: "identity", scopes: &["admin:identity"], callers: &[::contract::CallerKind::Service], audit: ::contract::Audit::None, emits: &[], idempotency: ::contract::Idempotency::None, rate: ::contract::Rate::Introspect },
+    ::contract::Method { path: "/loop.identity.v1.IdentityService/CheckOrigin", service: "identity", scopes: &["admin:identity"], callers: &[::contract::CallerKind::Service], audit: ::contract::Audit::None, emits: &[], idempotency: ::contract::Idempotency::None, rate: ::contract::Rate::Introspect },
     ::contract::Method { path: "/loop.identity.v1.IdentityService/GetMe", service: "identity", scopes: &["read:account"], callers: &[::contract::CallerKind::User], audit: ::contract::Audit::Read("identity.account.read"), emits: &[], idempotency: ::contract::Idempotency::None, rate: ::contract::Rate::Read },
     ::contract::Method { path: "/loop.identity.v1.IdentityService/ListConnectedApps", service: "identity", scopes: &["manage:connected_apps"], callers: &[::contract::CallerKind::User], audit: ::contract::Audit::None, emits: &[], idempotency: ::contract::Idempotency::None, rate: ::contract::Rate::Read },
     ::contract::Method { path: "/loop.identity.v1.IdentityService/DisconnectApp", service: "identity", scopes: &["manage:connected_apps"], callers: &[::contract::CallerKind::User], audit: ::contract::Audit::Write("identity.connected_app.revoked"), emits: &["identity.grant.revoked.v1"], idempotency: ::contract::Idempotency::Accepted { retention_hours: 24 }, rate: ::contract::Rate::Write },
@@ -1429,6 +1530,13 @@ impl ::contract::Validate for RevokeTokenRequest {
 impl ::contract::Validate for ResolveTokenRequest {
     fn validate(&self, rules: &mut ::contract::Rules) {
             rules.require(self.token_hash.len() == 32, "token_hash", "must have 32 bytes");
+    }
+}
+
+impl ::contract::Validate for CheckOriginRequest {
+    fn validate(&self, rules: &mut ::contract::Rules) {
+            rules.min_len("origin", &self.origin, 1);
+            rules.max_len("origin", &self.origin, 255);
     }
 }
 

@@ -110,6 +110,7 @@ class ListOauthClientsResponse(_ListOauthClientsResponseRequired, total=False):
 
 class _OauthClientRequired(TypedDict):
     allowed_origins: list[str]
+    """Web origins whose pages may call with the client's tokens, as browsers write them."""
     allowed_scopes: list[str]
     baa_signed: bool
     """A business associate agreement is signed: scopes of protected health data may be asked
@@ -342,9 +343,12 @@ class Identity:
         """Registers an OAuth client.
 
         The secret of a confidential client is in this answer and never again. Fails with
-        REDIRECT_URI_INVALID and SCOPE_UNKNOWN.
+        REDIRECT_URI_INVALID, ORIGIN_INVALID and SCOPE_UNKNOWN.
 
         Args:
+        - allowed_origins: Web origins whose pages may call with the client's tokens:
+        https, or http on a loopback address, without a path. Pages of other origins see
+        no answers, and change nothing.
         - baa_signed: The app's operator has signed a business associate agreement.
         Without one the app is refused every scope that reaches protected health data.
         - client_type: Absent: confidential.
@@ -539,9 +543,12 @@ class AsyncIdentity:
         """Registers an OAuth client.
 
         The secret of a confidential client is in this answer and never again. Fails with
-        REDIRECT_URI_INVALID and SCOPE_UNKNOWN.
+        REDIRECT_URI_INVALID, ORIGIN_INVALID and SCOPE_UNKNOWN.
 
         Args:
+        - allowed_origins: Web origins whose pages may call with the client's tokens:
+        https, or http on a loopback address, without a path. Pages of other origins see
+        no answers, and change nothing.
         - baa_signed: The app's operator has signed a business associate agreement.
         Without one the app is refused every scope that reaches protected health data.
         - client_type: Absent: confidential.

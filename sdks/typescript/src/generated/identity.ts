@@ -88,6 +88,7 @@ export interface ListOauthClientsResponse {
 
 /** A program that may ask for tokens. */
 export interface OauthClient {
+  /** Web origins whose pages may call with the client's tokens, as browsers write them. */
   allowed_origins: Array<string>;
   allowed_scopes: Array<string>;
   /** A business associate agreement is signed: scopes of protected health data may be asked for. */
@@ -153,6 +154,10 @@ export interface DisconnectAppRequest {
 
 /** What `createOauthClient` takes. */
 export interface CreateOauthClientRequest {
+  /**
+   * Web origins whose pages may call with the client's tokens: https, or http on a loopback
+   * address, without a path. Pages of other origins see no answers, and change nothing.
+   */
   allowed_origins?: Array<string>;
   allowed_scopes: Array<string>;
   /**
@@ -326,7 +331,7 @@ export class Identity {
    * Registers an OAuth client.
    *
    * The secret of a confidential client is in this answer and never again. Fails with
-   * REDIRECT_URI_INVALID and SCOPE_UNKNOWN.
+   * REDIRECT_URI_INVALID, ORIGIN_INVALID and SCOPE_UNKNOWN.
    */
   createOauthClient(
     request: CreateOauthClientRequest,

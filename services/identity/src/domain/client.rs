@@ -3,8 +3,8 @@
 use kit::{Brand, Entity, Error, Id, Result, Time};
 use oauth_core::scope::{self, Audience};
 use oauth_core::{
-    AccessTokenLifetime, Authentication, Client, GrantType, Kind, Party, RedirectUri, Scopes,
-    Secrets, Token,
+    AccessTokenLifetime, Authentication, Client, GrantType, Kind, Origin, Party, RedirectUri,
+    Scopes, Secrets, Token,
 };
 
 /// The entity behind a client id that identity mints. The platform's own have readable ones.
@@ -37,6 +37,7 @@ pub struct Profile {
     pub name: String,
     pub uri: String,
     pub logo_uri: String,
+    /// Web origins whose pages may call with its tokens, as browsers write them.
     pub allowed_origins: Vec<String>,
 }
 
@@ -87,8 +88,8 @@ pub struct Registration {
 impl Registration {
     /// A partner's client in a brand, and its secret if it keeps one.
     ///
-    /// Fails with `REDIRECT_URI_INVALID`, and with `SCOPE_UNKNOWN` for every scope that people
-    /// cannot grant: an admin scope is never a partner's.
+    /// Fails with `REDIRECT_URI_INVALID` and `ORIGIN_INVALID`, and with `SCOPE_UNKNOWN` for every
+    /// scope that people cannot grant: an admin scope is never a partner's.
     pub fn accept(self, brand: Brand, now: Time) -> Result<(RegisteredClient, Option<Token>)> {
         let secret = self.confidential.then(|| Token::mint(Kind::ClientSecret));
         let client_type =
@@ -103,11 +104,12 @@ impl Registration {
             allowed_scopes: user_scopes(&self.allowed_scopes)?,
             access_token_lifetime: AccessTokenLifetime::default(),
         };
+        let allowed_origins = origins(&self.profile.allowed_origins)?;
         let client = RegisteredClient {
             brand,
             client_type,
             rules,
-            profile: self.profile,
+            profile: Profile { allowed_origins, ..self.profile },
             allowed_brands: Vec::new(),
             epoch: 1,
             created_at: now,
@@ -225,6 +227,21 @@ fn redirect_uris(uris: &[String]) -> Result<Vec<RedirectUri>> {
     Ok(accepted)
 }
 
+/// The origins in their one spelling, which is what requests are compared with.
+fn origins(origins: &[String]) -> Result<Vec<String>> {
+    let mut accepted: Vec<String> = Vec::with_capacity(origins.len());
+    for (at, origin) in origins.iter().enumerate() {
+        let refused =
+            |rule: &str| Error::invalid("ORIGIN_INVALID", format!("allowed_origins[{at}]"), rule);
+        let origin = Origin::parse(origin).map_err(|error| refused(error.description()))?;
+        if accepted.iter().any(|it| it == origin.as_str()) {
+            return Err(refused("is listed twice"));
+        }
+        accepted.push(origin.to_string());
+    }
+    Ok(accepted)
+}
+
 fn user_scopes(names: &[String]) -> Result<Scopes> {
     for (at, name) in names.iter().enumerate() {
         if scope::lookup(name).is_none_or(|it| it.audience != Audience::User) {
@@ -281,6 +298,23 @@ mod tests {
             let error = accept(registration).unwrap_err();
             assert_eq!(error.reason(), reason);
             assert!(error.to_string().starts_with(field), "{error}");
+        }
+    }
+
+    #[test]
+    fn origins_are_kept_as_browsers_write_them_and_each_once() {
+        let with = |origins: &[&str]| {
+            let allowed_origins = origins.iter().map(ToString::to_string).collect();
+            let profile = Profile { allowed_origins, ..Profile::default() };
+            accept(Registration { profile, ..registration("https://b.example/", "openid") })
+        };
+        let (client, _) = with(&["HTTPS://App.example:443/", "http://localhost:5173"]).unwrap();
+        let kept = client.profile.allowed_origins;
+        assert_eq!(kept, ["https://app.example", "http://localhost:5173"]);
+        for second in ["https://APP.example/", "null", "*", "http://app.example"] {
+            let error = with(&["https://app.example", second]).unwrap_err();
+            assert_eq!(error.reason(), "ORIGIN_INVALID");
+            assert!(error.to_string().starts_with("allowed_origins[1] "), "{error}");
         }
     }
 

@@ -114,6 +114,8 @@ pub struct ActiveToken {
     pub client_id: String,
     pub holder: ActiveHolder,
     pub scopes: Vec<String>,
+    /// Those of its client.
+    pub allowed_origins: Vec<String>,
     pub expires_at: Time,
 }
 
@@ -186,6 +188,7 @@ mod tests {
                 allowed_brands: vec!["*".into()],
             },
             scopes: Vec::new(),
+            allowed_origins: Vec::new(),
             expires_at: Time::UNIX_EPOCH,
         };
         let wide = token("*", None);

@@ -65,6 +65,7 @@ fn resolution(token: ActiveToken) -> pb::ResolveTokenResponse {
         expires_at: Some(timestamp(token.expires_at)),
         client_id: token.client_id,
         scopes: token.scopes,
+        allowed_origins: token.allowed_origins,
     }
 }
 

@@ -32,12 +32,24 @@ impl Lookup {
         row.map(RegisteredClient::try_from).transpose()
     }
 
+    /// Whether any enabled client has registered a web origin.
+    pub async fn is_origin_allowed(&self, origin: &str) -> Result<bool> {
+        let allowed = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM oauth_clients
+                            WHERE enabled AND allowed_origins @> ARRAY[$1])",
+        )
+        .bind(origin)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(allowed)
+    }
+
     /// The access token of this hash, if it is active: neither revoked nor expired, and every
     /// epoch that it carries still stands.
     pub async fn token(&self, hash: &TokenHash, now: Time) -> Result<Option<ActiveToken>> {
         let row: Option<TokenRow> = sqlx::query_as(
             "SELECT t.brand_id, t.client_id, t.user_id, t.for_brand, t.scopes, t.expires_at,
-                    c.allowed_brands
+                    c.allowed_brands, c.allowed_origins
              FROM access_tokens t
              JOIN oauth_clients c ON c.brand_id = t.brand_id AND c.client_id = t.client_id
                  AND c.enabled AND c.epoch = t.client_epoch
@@ -83,6 +95,7 @@ struct TokenRow {
     scopes: Vec<String>,
     expires_at: Time,
     allowed_brands: Vec<String>,
+    allowed_origins: Vec<String>,
 }
 
 impl TryFrom<TokenRow> for ActiveToken {
@@ -101,6 +114,7 @@ impl TryFrom<TokenRow> for ActiveToken {
             client_id: row.client_id,
             holder,
             scopes: row.scopes,
+            allowed_origins: row.allowed_origins,
             expires_at: row.expires_at,
         })
     }

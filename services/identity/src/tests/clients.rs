@@ -63,6 +63,85 @@ async fn a_registration_that_breaks_a_rule_names_the_entry() {
 }
 
 #[tokio::test]
+async fn the_origins_of_a_client_are_checked_normalised_and_told() {
+    let house = House::open().await;
+    let mut operator = house.operator("loop").await;
+    let with = |origins: &[&str]| pb::CreateOauthClientRequest {
+        allowed_origins: origins.iter().map(ToString::to_string).collect(),
+        ..registration()
+    };
+    let request = with(&["https://gym.example", "https://gym.example/app"]);
+    let status = operator.create_oauth_client(request).await.unwrap_err();
+    let details = status.get_error_details();
+    assert_eq!(details.error_info().unwrap().reason, "ORIGIN_INVALID");
+    let violation = &details.bad_request().unwrap().field_violations[0];
+    assert_eq!(violation.field, "allowed_origins[1]");
+
+    let request = with(&["HTTPS://Gym.Example:443/", "http://localhost:5173"]);
+    let created = operator.create_oauth_client(request).await.unwrap().into_inner();
+    let origins = ["https://gym.example", "http://localhost:5173"];
+    assert_eq!(created.client.unwrap().allowed_origins, origins);
+}
+
+#[tokio::test]
+async fn an_origin_may_call_while_an_enabled_client_has_it_in_any_brand() {
+    let house = House::open().await;
+    let origin = "https://gym.example";
+    for (brand, origins) in [("loopbio", vec![origin.to_owned()]), ("loop", Vec::new())] {
+        let request = pb::CreateOauthClientRequest { allowed_origins: origins, ..registration() };
+        house.operator(brand).await.create_oauth_client(request).await.unwrap();
+    }
+    let mut edge = house.bearer(&house.machine_token("cli_edge").await);
+    let mut may_call = async |origin: &str| {
+        let request = pb::CheckOriginRequest { origin: origin.into() };
+        edge.check_origin(request).await.unwrap().into_inner().allowed
+    };
+    assert!(may_call(origin).await);
+    for other in ["https://gym.example/", "https://example", "https://gym.exampl", "null", "%"] {
+        assert!(!may_call(other).await, "{other}");
+    }
+    change_clients(&house, "enabled = false, epoch = epoch + 1").await;
+    assert!(!may_call(origin).await);
+}
+
+/// As the runbook has it: with an audit row.
+async fn change_clients(house: &House, set: &str) {
+    let statements = format!(
+        "BEGIN;
+         UPDATE identity.oauth_clients SET {set} WHERE client_type <> 'machine';
+         INSERT INTO identity.audit_log (brand_id, id, occurred_at, actor_type, actor_id,
+             event_type, entity_type, entity_id)
+         SELECT brand_id, gen_random_uuid(), now(), 'staff', 'x', 'identity.oauth_client.changed',
+             'oauth_client', client_id FROM identity.oauth_clients;
+         COMMIT"
+    );
+    let mut admin = house.world.database.admin().await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut admin).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_carries_the_origins_of_its_client() {
+    let house = House::open().await;
+    change_clients(&house, "allowed_origins = '{https://loop.test}'").await;
+    let ada = house.ada().await;
+    let caller = house.caller(&ada.access_token).await.unwrap();
+    assert_eq!(*caller.origins, ["https://loop.test".to_owned()]);
+    let machine = house.caller(&house.machine_token("cli_edge").await).await.unwrap();
+    assert!(machine.origins.is_empty());
+}
+
+#[tokio::test]
+async fn only_services_ask_for_origins() {
+    let house = House::open().await;
+    let ada = house.ada().await;
+    let request = pb::CheckOriginRequest { origin: "https://gym.example".into() };
+    let refused = house.bearer(&ada.access_token).check_origin(request.clone()).await;
+    assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+    let refused = house.stranger().check_origin(request).await;
+    assert_eq!(refused.unwrap_err().code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
 async fn a_brands_clients_are_walked_newest_first_and_no_others() {
     let house = House::open().await;
     house.partner("loopbio", &["email"]).await;
