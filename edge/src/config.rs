@@ -5,11 +5,15 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use contract::Rate;
 use transcode::Style;
 
+use crate::TlsFiles;
+
 /// How the gateway is reached, what it bears and what it passes through.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The base URL that people and apps reach the platform by, without a slash at its end.
     pub public_url: Arc<str>,
+    /// The listener's certificate; without one it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
     pub limits: Limits,
     /// How the JSON of requests and answers is spelled.
     pub style: Style,
@@ -99,6 +103,7 @@ impl Config {
     pub fn new(public_url: impl Into<Arc<str>>) -> Self {
         Self {
             public_url: public_url.into(),
+            tls: None,
             limits: Limits::default(),
             style: Style::Rest,
             rates: Rates::default(),

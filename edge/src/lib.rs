@@ -8,6 +8,7 @@
 mod accept;
 mod config;
 mod serve;
+mod tls;
 
 mod layers;
 
@@ -22,6 +23,7 @@ mod reference;
 use kit::layers::Next;
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -36,13 +38,16 @@ use tokio_util::sync::CancellationToken;
 use transcode::{Api, BuildError, MethodPlan, Route};
 
 pub use config::{Config, Limits, Rates};
+pub use tls::TlsFiles;
 
 use layers::shed::Capacity;
+use tls::{Renewal, Tls};
 
 /// The gateway, built and not yet serving.
 pub struct Edge {
     app: Next,
     limits: Limits,
+    tls: Option<(Tls, Renewal)>,
     closing: CancellationToken,
 }
 
@@ -58,6 +63,9 @@ pub enum Error {
     Unlisted(String),
     #[error("the page {0} has the path of a method or of the gateway's own")]
     Contested(&'static str),
+    /// A file of the listener's TLS cannot be used.
+    #[error("{}: {fault}", file.display())]
+    Tls { file: PathBuf, fault: String },
 }
 
 /// What the layers stand on.
@@ -90,7 +98,8 @@ impl Edge {
     /// Builds the gateway of `packages`. Their services may be added to `mesh` later.
     /// `openapi` is the JSON document that describes them.
     ///
-    /// Fails when the packages do not agree with themselves or with the pages of `config`.
+    /// Fails when the packages do not agree with themselves or with the pages of `config`, and
+    /// when its TLS files cannot be used.
     pub fn new(
         config: Config,
         packages: &[&'static Package],
@@ -100,9 +109,10 @@ impl Edge {
         openapi: Bytes,
     ) -> Result<Self, Error> {
         let limits = config.limits;
+        let tls = config.tls.clone().map(Tls::open).transpose()?;
         let parts = Parts::new(config, packages, mesh, introspector, cache, openapi)?;
         let parts = Arc::new(parts);
-        Ok(Self { app: layers::stack(&parts), limits, closing: parts.closing.clone() })
+        Ok(Self { app: layers::stack(&parts), limits, tls, closing: parts.closing.clone() })
     }
 
     /// Serves until `shutdown`, then lets requests in flight end. Returns when they have, or when
@@ -113,7 +123,11 @@ impl Edge {
             ends.cancelled().await;
             closing.cancel();
         });
-        serve::serve(self.app, self.limits, listener, shutdown).await;
+        let tls = self.tls.map(|(tls, renewal)| {
+            tokio::spawn(renewal.run(shutdown.clone()));
+            tls
+        });
+        serve::serve(self.app, self.limits, tls, listener, shutdown).await;
     }
 }
 

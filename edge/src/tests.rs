@@ -16,4 +16,5 @@ mod protocols;
 mod rates;
 mod sockets;
 mod streams;
+mod tls;
 mod upstream;

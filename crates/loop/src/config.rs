@@ -1,10 +1,14 @@
 //! One configuration for every shape, from flags and environment, parsed before anything opens.
 
+mod door;
+
 use std::{fmt, str::FromStr};
 
 use http::Uri;
 use kit::PlatformKey;
 use sqlx::postgres::PgConnectOptions;
+
+pub use door::Door;
 
 /// What a process of the platform needs to know. A backend that is not set is the embedded one.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,6 +49,9 @@ pub struct Config {
     /// Connections to Postgres that each service may hold
     #[arg(long, env = "LOOP_DATABASE_CONNECTIONS", default_value_t = 8)]
     pub database_connections: u32,
+
+    #[command(flatten)]
+    pub door: Door,
 }
 
 /// An address with a credential in it: kept as text beside what was parsed, and never printed whole.
@@ -186,7 +193,8 @@ impl Config {
             ("LOOP_DEMO_DATA", self.demo_data.to_string()),
             ("LOOP_DATABASE_CONNECTIONS", self.database_connections.to_string()),
         ];
-        lines.map(|(name, value)| format!("{name:<26} {value}\n")).concat()
+        let lines = lines.into_iter().chain(self.door.describe());
+        lines.map(|(name, value)| format!("{name:<26} {value}\n")).collect()
     }
 }
 

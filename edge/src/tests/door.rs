@@ -21,7 +21,7 @@ use tonic::body::Body;
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::clinical::FakeClinical;
-use crate::{Config, Edge, Limits, Parts, layers};
+use crate::{Config, Edge, Limits, Parts, layers, tls::Tls};
 use kit::layers::Next;
 
 /// What stands behind a gateway under test.
@@ -129,7 +129,8 @@ impl Setting {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let closing = parts.closing.clone();
-        let edge = Edge { app, limits: self.config.limits, closing };
+        let tls = self.config.tls.clone().map(|it| Tls::open(it).unwrap());
+        let edge = Edge { app, limits: self.config.limits, tls, closing };
         let serving = tokio::spawn(edge.serve(listener, shutdown.clone()));
         let Self { identity, clinical, .. } = self;
         Door { address, identity, clinical, parts, shutdown, serving }
