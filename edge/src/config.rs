@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use contract::Rate;
 use transcode::Style;
 
-use crate::TlsFiles;
+use crate::{Network, TlsFiles};
 
 /// How the gateway is reached, what it bears and what it passes through.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Config {
     pub public_url: Arc<str>,
     /// The listener's certificate; without one it speaks plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// The proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<Network>,
     pub limits: Limits,
     /// How the JSON of requests and answers is spelled.
     pub style: Style,
@@ -104,6 +106,7 @@ impl Config {
         Self {
             public_url: public_url.into(),
             tls: None,
+            trusted_proxies: Vec::new(),
             limits: Limits::default(),
             style: Style::Rest,
             rates: Rates::default(),

@@ -17,6 +17,7 @@ mod grpc;
 mod home;
 mod page;
 mod protocol;
+mod proxies;
 mod record;
 mod reference;
 
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use transcode::{Api, BuildError, MethodPlan, Route};
 
 pub use config::{Config, Limits, Rates};
+pub use proxies::Network;
 pub use tls::TlsFiles;
 
 use layers::shed::Capacity;

@@ -13,6 +13,7 @@ mod own;
 mod pages;
 mod probe;
 mod protocols;
+mod proxies;
 mod rates;
 mod sockets;
 mod streams;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use edge::TlsFiles;
+use edge::{Network, TlsFiles};
 
 /// Settings of the edge alone. Nothing set is a door for plain HTTP that believes nobody.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -16,6 +16,11 @@ pub struct Door {
     /// The private key of that certificate, a PEM file without a password
     #[arg(long, env = "LOOP_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
+
+    /// Proxies in front of the edge, by address or network such as 10.0.0.0/8: what they say of
+    /// a caller's address, scheme and host counts. Unset: nobody's word does
+    #[arg(long, env = "LOOP_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NETWORK")]
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Door {
@@ -34,7 +39,8 @@ impl Door {
                 "LOOP_TLS_CERT is set, so LOOP_PUBLIC_URL must begin with https://: {public_url}"
             );
         }
-        Ok(edge::Config { tls, ..edge::Config::new(public_url) })
+        let trusted_proxies = self.trusted_proxies.clone();
+        Ok(edge::Config { tls, trusted_proxies, ..edge::Config::new(public_url) })
     }
 
     fn tls(&self) -> anyhow::Result<Option<TlsFiles>> {
@@ -51,7 +57,12 @@ impl Door {
         let path = |it: &Option<PathBuf>| {
             it.as_ref().map_or("unset: plain HTTP".to_owned(), |it| it.display().to_string())
         };
-        vec![("LOOP_TLS_CERT", path(&self.tls_cert)), ("LOOP_TLS_KEY", path(&self.tls_key))]
+        let proxies: Vec<_> = self.trusted_proxies.iter().map(Network::to_string).collect();
+        vec![
+            ("LOOP_TLS_CERT", path(&self.tls_cert)),
+            ("LOOP_TLS_KEY", path(&self.tls_key)),
+            ("LOOP_TRUSTED_PROXIES", proxies.join(",")),
+        ]
     }
 }
 
@@ -77,7 +88,8 @@ mod tests {
 
     #[test]
     fn a_door_with_a_certificate_is_reached_by_https() {
-        let pair = Door { tls_cert: Some("a".into()), tls_key: Some("b".into()) };
+        let (tls_cert, tls_key) = (Some("a".into()), Some("b".into()));
+        let pair = Door { tls_cert, tls_key, ..Door::default() };
         assert_eq!(pair.own_url("127.0.0.1:8443".parse().unwrap()), "https://127.0.0.1:8443");
         assert!(refused(&pair, "http://loop.test").contains("LOOP_PUBLIC_URL"));
         let plain = Door::default().own_url("127.0.0.1:8080".parse().unwrap());
