@@ -16,6 +16,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// The proxies that are believed when they say whom they speak for.
     pub trusted_proxies: Vec<Network>,
+    /// Hosts that are answered besides those of the public URL and of services. Empty: all are.
+    pub hosts: Vec<String>,
     pub limits: Limits,
     /// How the JSON of requests and answers is spelled.
     pub style: Style,
@@ -107,6 +109,7 @@ impl Config {
             public_url: public_url.into(),
             tls: None,
             trusted_proxies: Vec::new(),
+            hosts: Vec::new(),
             limits: Limits::default(),
             style: Style::Rest,
             rates: Rates::default(),

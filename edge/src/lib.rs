@@ -13,9 +13,12 @@ mod tls;
 mod layers;
 
 mod call;
+mod documents;
 mod grpc;
 mod home;
+mod hosts;
 mod page;
+mod prefix;
 mod protocol;
 mod proxies;
 mod record;
@@ -42,7 +45,10 @@ pub use config::{Config, Limits, Rates};
 pub use proxies::Network;
 pub use tls::TlsFiles;
 
+use documents::Documents;
+use hosts::Hosts;
 use layers::shed::Capacity;
+use prefix::Prefix;
 use tls::{Renewal, Tls};
 
 /// The gateway, built and not yet serving.
@@ -83,7 +89,10 @@ pub(crate) struct Parts {
     pub(crate) introspector: Introspector,
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
-    pub(crate) openapi: home::Document,
+    /// The path that everything is served under, if it is not the root.
+    pub(crate) prefix: Option<Prefix>,
+    pub(crate) hosts: Hosts,
+    pub(crate) documents: Documents,
     pub(crate) readiness: home::Readiness,
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
@@ -147,8 +156,16 @@ impl Parts {
         if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
             return Err(Error::Contested(page));
         }
+        let services = methods.values().map(|it| it.method.service);
+        let hosts = Hosts::new(&config, services.chain(config.pages.values().copied()));
+        let prefix = Prefix::of(&config.public_url);
+        let below = prefix.as_ref().map_or("", Prefix::as_str);
+        let documents = Documents::new(openapi, hosts.services(), &config.public_url, below);
         Ok(Self {
             api,
+            prefix,
+            hosts,
+            documents,
             own_clients: methods.values().map(|it| kit::client_id(it.method.service)).collect(),
             methods,
             mesh,
@@ -156,7 +173,6 @@ impl Parts {
             cache,
             capacity: Capacity::new(&config.limits),
             closing: CancellationToken::new(),
-            openapi: home::Document::new("application/json", openapi),
             readiness: home::Readiness::default(),
             config,
         })

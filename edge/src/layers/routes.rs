@@ -13,6 +13,8 @@ use crate::{
     call::bearer,
     grpc,
     home::Own,
+    hosts::{Reach, elsewhere, misdirected},
+    page::asked_host,
     protocol::{Protocol, wants_socket},
     record::{Called, Record, Target},
 };
@@ -40,18 +42,32 @@ async fn route(
     parts: &Parts,
     admitted: &Next,
     pages: &Next,
-    request: Request<Body>,
+    mut request: Request<Body>,
 ) -> Response<Body> {
+    if let Some(prefix) = &parts.prefix {
+        request = match prefix.strip(request) {
+            Ok(request) => request,
+            Err(response) => return response,
+        };
+    }
     let record = Record::of(request.extensions());
     let path = request.uri().path();
-    if let Some(own) = Own::at(path) {
+    let own = Own::at(path);
+    let reach = parts.hosts.reach(asked_host(&record, request.uri(), request.headers()));
+    if reach == Reach::Nothing && !own.is_some_and(Own::is_for_probes) {
+        return refuse(misdirected());
+    }
+    if let Some(own) = own {
         let _ = record.target.set(Target::Own(own.path()));
         return match READING.contains(request.method()) {
-            true => own.answer(parts, request.headers()).await,
+            true => own.answer(parts, reach, request.headers()).await,
             false => otherwise(parts, &request, &READING),
         };
     }
     if let Some(service) = parts.config.pages.get(path) {
+        if !reach.holds(service) {
+            return refuse(elsewhere(service, reach));
+        }
         let _ = record.target.set(Target::Page(service));
         return match BROWSING.contains(request.method()) {
             true => pages.run(request).await,
@@ -60,7 +76,10 @@ async fn route(
     }
     if let Some(served) = parts.methods.get(path) {
         return match Protocol::of_call(&request) {
-            Some(protocol) => admit(admitted, &record, served, protocol, request).await,
+            Some(protocol) => admit(admitted, &record, reach, served, protocol, request).await,
+            None if !reach.holds(served.method.service) => {
+                refuse(elsewhere(served.method.service, reach))
+            }
             None if CALLING.contains(request.method()) => refuse(unspoken()),
             None => otherwise(parts, &request, &CALLING),
         };
@@ -68,14 +87,17 @@ async fn route(
     if wants_socket(&request)
         && let Some((served, protocol)) = socket(parts, path)
     {
-        return admit(admitted, &record, &served, protocol, with_bearer(request)).await;
+        return admit(admitted, &record, reach, &served, protocol, with_bearer(request)).await;
     }
     match parts.api.route(request.method(), path) {
         Route::Found(route) => {
             let served = parts.methods[route.method().grpc_path()];
-            admit(admitted, &record, &served, Protocol::Rest(route), request).await
+            admit(admitted, &record, reach, &served, Protocol::Rest(route), request).await
         }
-        Route::OtherMethods(allowed) => otherwise(parts, &request, &allowed),
+        Route::OtherMethods(allowed) => match owner(parts, path, &allowed) {
+            Some(service) if !reach.holds(service) => refuse(elsewhere(service, reach)),
+            _ => otherwise(parts, &request, &allowed),
+        },
         Route::NotFound => refuse(grpc::status(&Status::no_route())),
     }
 }
@@ -83,14 +105,26 @@ async fn route(
 async fn admit(
     admitted: &Next,
     record: &Record,
+    reach: Reach,
     served: &Served,
     protocol: Protocol,
     mut request: Request<Body>,
 ) -> Response<Body> {
     let Served { method, plan } = *served;
     let _ = record.target.set(Target::Method(Called { method, plan, protocol }));
+    if !reach.holds(method.service) {
+        return refuse(elsewhere(method.service, reach));
+    }
     request.extensions_mut().insert(method);
     admitted.run(request).await
+}
+
+/// The service that has a path, whatever is asked of it.
+fn owner(parts: &Parts, path: &str, allowed: &[http::Method]) -> Option<&'static str> {
+    allowed.iter().find_map(|verb| match parts.api.route(verb, path) {
+        Route::Found(route) => Some(parts.methods[route.method().grpc_path()].method.service),
+        _ => None,
+    })
 }
 
 /// The streaming method of a path, however it is bound. What does not stream needs no socket.

@@ -31,6 +31,7 @@ pub struct Setting {
     pub cache: Cache,
     pub identity: FakeIdentity,
     pub clinical: FakeClinical,
+    pub openapi: &'static [u8],
 }
 
 /// A gateway that listens on a port of its own.
@@ -59,7 +60,8 @@ impl Setting {
         mesh.add_local("identity", with_receipts(identity.app()));
         mesh.add_local("clinical", clinical.app());
         let config = Config::new("https://loop.test");
-        Self { config, mesh, cache: Cache::embedded(), identity, clinical }
+        let openapi = br#"{"openapi":"3.1.0"}"#;
+        Self { config, mesh, cache: Cache::embedded(), identity, clinical, openapi }
     }
 
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -103,7 +105,7 @@ impl Setting {
             self.mesh.clone(),
             introspector,
             self.cache.clone(),
-            Bytes::from_static(br#"{"openapi":"3.1.0"}"#),
+            Bytes::from_static(self.openapi),
         )
     }
 
@@ -187,8 +189,9 @@ impl Door {
     }
 
     pub async fn send_bytes(&self, request: Builder, body: Bytes) -> Answer {
-        let body = Full::new(body);
-        let request = request.header("host", "loop.test").body(body).unwrap();
+        let named = request.headers_ref().is_some_and(|it| it.contains_key("host"));
+        let request = if named { request } else { request.header("host", "loop.test") };
+        let request = request.body(Full::new(body)).unwrap();
         Answer::read(self.connect().await.send_request(request).await.unwrap()).await
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use edge::{Network, TlsFiles};
+use http::uri::Authority;
 
 /// Settings of the edge alone. Nothing set is a door for plain HTTP that believes nobody.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -21,6 +22,11 @@ pub struct Door {
     /// a caller's address, scheme and host counts. Unset: nobody's word does
     #[arg(long, env = "LOOP_TRUSTED_PROXIES", value_delimiter = ',', value_name = "NETWORK")]
     pub trusted_proxies: Vec<Network>,
+
+    /// Hosts that the edge answers besides those of the public URL and of its services, such as
+    /// api.internal; requests for any other are refused. Unset: every host is answered
+    #[arg(long, env = "LOOP_HOSTS", value_delimiter = ',', value_name = "HOST")]
+    pub hosts: Vec<Authority>,
 }
 
 impl Door {
@@ -40,7 +46,8 @@ impl Door {
             );
         }
         let trusted_proxies = self.trusted_proxies.clone();
-        Ok(edge::Config { tls, trusted_proxies, ..edge::Config::new(public_url) })
+        let hosts = self.hosts.iter().map(Authority::to_string).collect();
+        Ok(edge::Config { tls, trusted_proxies, hosts, ..edge::Config::new(public_url) })
     }
 
     fn tls(&self) -> anyhow::Result<Option<TlsFiles>> {
@@ -58,10 +65,13 @@ impl Door {
             it.as_ref().map_or("unset: plain HTTP".to_owned(), |it| it.display().to_string())
         };
         let proxies: Vec<_> = self.trusted_proxies.iter().map(Network::to_string).collect();
+        let hosts: Vec<_> = self.hosts.iter().map(Authority::as_str).collect();
+        let hosts = if hosts.is_empty() { "unset: every host".into() } else { hosts.join(",") };
         vec![
             ("LOOP_TLS_CERT", path(&self.tls_cert)),
             ("LOOP_TLS_KEY", path(&self.tls_key)),
             ("LOOP_TRUSTED_PROXIES", proxies.join(",")),
+            ("LOOP_HOSTS", hosts),
         ]
     }
 }
