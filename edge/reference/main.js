@@ -8,7 +8,7 @@ import { overviewView } from "./overview.js";
 import { comeBack } from "./session.js";
 import { openSignIn, signInBar } from "./sign-in.js";
 
-const CONTRACT = "/openapi.json";
+const CONTRACT = new URL("../openapi.json", import.meta.url).pathname;
 const THEME = "loop.reference.theme";
 const THEMES = ["auto", "light", "dark"];
 

@@ -2,6 +2,7 @@
 
 import { badge, choice, code, copyButton, element, inline, method, prose, section } from "./element.js";
 import { jsonView } from "./json.js";
+import { ROOT } from "./request.js";
 import { schemaView } from "./schema.js";
 import { tryView } from "./try.js";
 
@@ -23,7 +24,7 @@ function head(operation, jump) {
     element("p", { class: "muted" }, operation.tag),
     element("h1", { tabindex: "-1" }, operation.summary),
     element("p", { class: "route" }, method(operation.method), " ", path(operation.path),
-      copyButton(() => location.origin + operation.path),
+      copyButton(() => ROOT + operation.path),
       operation.deprecated && badge("deprecated", "warning"),
       element("button", { type: "button", class: "small primary jump", onclick: jump }, "Try it")),
     operation.description && prose(operation.description));

@@ -8,8 +8,11 @@ export class Unfit extends Error {
   }
 }
 
+// Where paths begin: this page is served beside the API, which may be below a path of its host.
+export const ROOT = new URL("..", import.meta.url).href.slice(0, -1);
+
 // `values` maps `in:name` of each parameter to its text; `body` is text and its media type.
-export function request(operation, values, body, origin = location.origin) {
+export function request(operation, values, body, root = ROOT) {
   const query = new URLSearchParams();
   const headers = [];
   let path = operation.path;
@@ -21,7 +24,7 @@ export function request(operation, values, body, origin = location.origin) {
     if (parameter.in === "header") headers.push([parameter.name, text]);
   }
   const search = query.size > 0 ? `?${query}` : "";
-  const made = { method: operation.method.toUpperCase(), url: origin + path + search, headers, body: null };
+  const made = { method: operation.method.toUpperCase(), url: root + path + search, headers, body: null };
   if (body && body.text.trim() !== "") {
     made.headers.push(["Content-Type", body.type]);
     made.body = isForm(body.type) ? formOf(body.text) : checked(body);

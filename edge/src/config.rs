@@ -5,11 +5,19 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use contract::Rate;
 use transcode::Style;
 
+use crate::{Network, TlsFiles};
+
 /// How the gateway is reached, what it bears and what it passes through.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The base URL that people and apps reach the platform by, without a slash at its end.
     pub public_url: Arc<str>,
+    /// The listener's certificate; without one it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The proxies that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<Network>,
+    /// Hosts that are answered besides those of the public URL and of services. Empty: all are.
+    pub hosts: Vec<String>,
     pub limits: Limits,
     /// How the JSON of requests and answers is spelled.
     pub style: Style,
@@ -106,6 +114,9 @@ impl Config {
     pub fn new(public_url: impl Into<Arc<str>>) -> Self {
         Self {
             public_url: public_url.into(),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            hosts: Vec::new(),
             limits: Limits::default(),
             style: Style::Rest,
             rates: Rates::default(),

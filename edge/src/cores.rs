@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Edge, Limits, Parts, layers, serve};
+use crate::{Edge, Limits, Parts, layers, serve, tls::Tls};
 
 /// Connections that wait to be accepted, for each listener.
 const BACKLOG: i32 = 1024;
@@ -56,12 +56,13 @@ impl Edge {
         listeners: Listeners,
         shutdown: CancellationToken,
     ) -> io::Result<()> {
-        self.close_with(&shutdown);
-        let limits = self.parts.config.limits.share(listeners.0.len());
+        let parts = self.parts.clone();
+        let limits = parts.config.limits.share(listeners.0.len());
+        let tls = self.begin(&shutdown);
         let mut cores = JoinSet::new();
         for listener in listeners.0 {
-            let (parts, shutdown) = (self.parts.own_core(), shutdown.clone());
-            cores.spawn_blocking(move || core(parts, limits, listener, shutdown));
+            let (parts, tls, shutdown) = (parts.own_core(), tls.clone(), shutdown.clone());
+            cores.spawn_blocking(move || core(parts, limits, tls, listener, shutdown));
         }
         while let Some(ended) = cores.join_next().await {
             if !matches!(ended, Ok(Ok(()))) {
@@ -76,12 +77,13 @@ impl Edge {
 fn core(
     parts: Parts,
     limits: Limits,
+    tls: Option<Tls>,
     listener: Socket,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::from_std(listener.into())?;
-        serve::serve(layers::stack(&Arc::new(parts)), limits, listener, shutdown).await;
+        serve::serve(layers::stack(&Arc::new(parts)), limits, tls, listener, shutdown).await;
         Ok(())
     })
 }

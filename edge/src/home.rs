@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tonic::body::Body;
 
-use crate::{Parts, entity_tag, reference::Asset};
+use crate::{Parts, entity_tag, hosts::Reach, reference::Asset};
 
 /// How long an answer to "are you ready?" stands, so that asking costs the others nothing.
 const STANDS: Duration = Duration::from_secs(1);
@@ -68,17 +68,41 @@ impl Own {
         }
     }
 
-    pub(crate) async fn answer(self, parts: &Parts, headers: &HeaderMap) -> Response<Body> {
+    /// Whether anybody who looks after the process may ask, by whatever name they know it.
+    pub(crate) fn is_for_probes(self) -> bool {
+        matches!(self, Self::Health | Self::Readiness)
+    }
+
+    pub(crate) async fn answer(
+        self,
+        parts: &Parts,
+        reach: Reach,
+        headers: &HeaderMap,
+    ) -> Response<Body> {
         match self {
             Self::Welcome => {
                 content("text/html; charset=utf-8", Bytes::from_static(WELCOME.as_bytes()))
             }
             Self::Health => json(r#"{"status":"ok"}"#),
             Self::Readiness => parts.readiness.answer(parts).await,
-            Self::OpenApi => parts.openapi.answer(headers),
-            Self::Reference(asset) => asset.answer(headers),
+            Self::OpenApi => openapi(parts, reach).answer(headers),
+            Self::Reference(asset) => asset.answer(headers, token_origin(parts, reach)),
         }
     }
+}
+
+fn openapi(parts: &Parts, reach: Reach) -> &Document {
+    match reach {
+        Reach::Only(service) => parts.documents.of(service, |path| {
+            parts.methods.get(path).is_some_and(|it| it.method.service == service)
+        }),
+        Reach::All | Reach::Nothing => parts.documents.all(),
+    }
+}
+
+/// Where the pages of a host get tokens, if not at that host.
+fn token_origin(parts: &Parts, reach: Reach) -> Option<&str> {
+    matches!(reach, Reach::Only(_)).then(|| parts.hosts.origin())
 }
 
 impl Document {

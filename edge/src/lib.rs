@@ -9,21 +9,27 @@ mod accept;
 mod config;
 mod cores;
 mod serve;
+mod tls;
 
 mod layers;
 
 mod call;
+mod documents;
 mod entity_tag;
 mod grpc;
 mod home;
+mod hosts;
 mod page;
+mod prefix;
 mod protocol;
+mod proxies;
 mod record;
 mod reference;
 
 use kit::layers::Next;
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -39,13 +45,20 @@ use transcode::{Api, BuildError, MethodPlan, Route};
 
 pub use config::{Config, Limits, Rates};
 pub use cores::Listeners;
+pub use proxies::Network;
+pub use tls::TlsFiles;
 
+use documents::Documents;
+use hosts::Hosts;
 use layers::{cors::Origins, shed::Capacity};
+use prefix::Prefix;
+use tls::{Renewal, Tls};
 
 /// The gateway, built and not yet serving.
 pub struct Edge {
     app: Next,
     parts: Arc<Parts>,
+    tls: Option<(Tls, Renewal)>,
 }
 
 /// Why contracts make no gateway. Found at start only.
@@ -60,6 +73,9 @@ pub enum Error {
     Unlisted(String),
     #[error("the page {0} has the path of a method or of the gateway's own")]
     Contested(&'static str),
+    /// A file of the listener's TLS cannot be used.
+    #[error("{}: {fault}", file.display())]
+    Tls { file: PathBuf, fault: String },
 }
 
 /// What the layers stand on. Cheap to clone.
@@ -77,7 +93,10 @@ pub(crate) struct Parts {
     pub(crate) origins: Origins,
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
-    pub(crate) openapi: home::Document,
+    /// The path that everything is served under, if it is not the root.
+    pub(crate) prefix: Option<Arc<Prefix>>,
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) documents: Arc<Documents>,
     pub(crate) readiness: Arc<home::Readiness>,
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
@@ -94,7 +113,8 @@ impl Edge {
     /// Builds the gateway of `packages`. Their services may be added to `mesh` later.
     /// `openapi` is the JSON document that describes them.
     ///
-    /// Fails when the packages do not agree with themselves or with the pages of `config`.
+    /// Fails when the packages do not agree with themselves or with the pages of `config`, and
+    /// when its TLS files cannot be used.
     pub fn new(
         config: Config,
         packages: &[&'static Package],
@@ -104,25 +124,30 @@ impl Edge {
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
+        let tls = config.tls.clone().map(Tls::open).transpose()?;
         let parts = Parts::new(config, packages, mesh, introspector, origins, cache, openapi)?;
         let parts = Arc::new(parts);
-        Ok(Self { app: layers::stack(&parts), parts })
+        Ok(Self { app: layers::stack(&parts), parts, tls })
     }
 
     /// Serves until `shutdown`, then lets requests in flight end. Returns when they have, or when
     /// they have had all the time that a request may take.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
-        self.close_with(&shutdown);
-        serve::serve(self.app, self.parts.config.limits, listener, shutdown).await;
+        let limits = self.parts.config.limits;
+        let app = self.app.clone();
+        serve::serve(app, limits, self.begin(&shutdown), listener, shutdown).await;
     }
 
-    /// Lets what would last for hours end with the gateway.
-    fn close_with(&self, shutdown: &CancellationToken) {
+    /// Lets what would last for hours end with the gateway, and its certificate be renewed.
+    fn begin(self, shutdown: &CancellationToken) -> Option<Tls> {
         let (closing, ends) = (self.parts.closing.clone(), shutdown.clone());
         tokio::spawn(async move {
             ends.cancelled().await;
             closing.cancel();
         });
+        let (tls, renewal) = self.tls?;
+        tokio::spawn(renewal.run(shutdown.clone()));
+        Some(tls)
     }
 }
 
@@ -141,8 +166,16 @@ impl Parts {
         if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
             return Err(Error::Contested(page));
         }
+        let services = methods.values().map(|it| it.method.service);
+        let hosts = Hosts::new(&config, services.chain(config.pages.values().copied()));
+        let prefix = Prefix::of(&config.public_url);
+        let below = prefix.as_ref().map_or("", Prefix::as_str);
+        let documents = Documents::new(openapi, hosts.services(), &config.public_url, below);
         Ok(Self {
             api,
+            prefix: prefix.map(Arc::new),
+            hosts: Arc::new(hosts),
+            documents: Arc::new(documents),
             own_clients: Arc::new(
                 methods.values().map(|it| kit::client_id(it.method.service)).collect(),
             ),
@@ -153,7 +186,6 @@ impl Parts {
             cache,
             capacity: Capacity::new(&config.limits),
             closing: CancellationToken::new(),
-            openapi: home::Document::new("application/json", openapi),
             readiness: Arc::default(),
             config: Arc::new(config),
         })

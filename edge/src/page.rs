@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Request, Response, Uri, header, request};
+use http::{HeaderMap, HeaderName, Request, Response, Uri, header, request, uri::Authority};
 use http_body_util::Full;
 use kit::{Error, REQUEST_ID};
 use tonic::{Status, body::Body};
@@ -70,14 +70,25 @@ pub(crate) fn forwarded(
     record: &Record,
     head: &request::Parts,
 ) {
-    let named = head.headers.get(header::HOST).and_then(|it| it.to_str().ok());
-    let host = head.uri.authority().map(|it| it.as_str()).or(named);
+    let proxied = record.proxied.as_deref();
+    let scheme = proxied.and_then(|it| it.scheme).unwrap_or(parts.config.scheme());
     call::put(headers, REQUEST_ID, &record.request_id.0);
     call::put(headers, FORWARDED_FOR, &record.address.0.to_canonical().to_string());
-    call::put(headers, FORWARDED_PROTO, parts.config.scheme());
-    if let Some(host) = host {
+    call::put(headers, FORWARDED_PROTO, scheme);
+    if let Some(host) = asked_host(record, &head.uri, &head.headers) {
         call::put(headers, FORWARDED_HOST, host);
     }
+}
+
+/// The host that was asked: a trusted proxy's word for it, or else the request's own.
+pub(crate) fn asked_host<'r>(
+    record: &'r Record,
+    uri: &'r Uri,
+    headers: &'r HeaderMap,
+) -> Option<&'r str> {
+    let proxied = record.proxied.as_deref().and_then(|it| it.host.as_ref());
+    let named = || headers.get(header::HOST).and_then(|it| it.to_str().ok());
+    proxied.or(uri.authority()).map(Authority::as_str).or_else(named)
 }
 
 /// The headers that go on: without those of the connection and those that would be believed.

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
 use transcode::{Match, MethodPlan};
 
-use crate::{layers::cors::RequestOrigin, protocol::Protocol};
+use crate::{Network, layers::cors::RequestOrigin, protocol::Protocol, proxies::Proxied};
 
 /// One request, as the layers found it out. Each fact is set once, by the layer that proved it.
 /// Not `Debug`: a route holds values of the path.
@@ -22,6 +22,8 @@ pub(crate) struct Record {
     pub(crate) request_id: RequestId,
     pub(crate) began: Instant,
     pub(crate) address: ClientAddress,
+    /// What a trusted proxy says of the request, if it came by one.
+    pub(crate) proxied: Option<Box<Proxied>>,
     pub(crate) origin: OnceLock<RequestOrigin>,
     pub(crate) target: OnceLock<Target>,
     pub(crate) client_id: OnceLock<Arc<str>>,
@@ -51,7 +53,8 @@ impl Drop for Record {
     }
 }
 
-/// Where a request comes from: the other end of its connection.
+/// Where a request comes from: the other end of its connection, or whom a trusted proxy there
+/// speaks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
@@ -86,12 +89,15 @@ pub(crate) struct Rated {
 }
 
 impl Record {
-    pub(crate) fn new(request: &Request<Body>) -> Self {
+    pub(crate) fn new(request: &Request<Body>, trusted_proxies: &[Network]) -> Self {
         let address = request.extensions().get().copied();
+        let peer = address.unwrap_or(ClientAddress(Ipv4Addr::UNSPECIFIED.into()));
+        let proxied = Proxied::of(trusted_proxies, peer.0, request.headers()).map(Box::new);
         Self {
             request_id: request_id(request.headers()),
             began: Instant::now(),
-            address: address.unwrap_or(ClientAddress(Ipv4Addr::UNSPECIFIED.into())),
+            address: proxied.as_ref().map_or(peer, |it| ClientAddress(it.address)),
+            proxied,
             origin: OnceLock::new(),
             target: OnceLock::new(),
             client_id: OnceLock::new(),

@@ -14,18 +14,15 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use tonic::body::Body;
 
-use crate::home::Document;
+use crate::{call::put, home::Document};
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// What every file allows, as header and value.
 const GUARDS: [(HeaderName, HeaderValue); 3] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-             connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-             require-trusted-types-for 'script'; trusted-types 'none'",
-        ),
-    ),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     // An authorization code comes back in this page's address.
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (
@@ -79,9 +76,15 @@ impl Asset {
         FILES[self.0].0
     }
 
-    pub(crate) fn answer(self, headers: &HeaderMap) -> Response<Body> {
+    /// `elsewhere` is the origin of the token endpoint, if it is another than the page's.
+    pub(crate) fn answer(self, headers: &HeaderMap, elsewhere: Option<&str>) -> Response<Body> {
         let mut response = DOCUMENTS[self.0].answer(headers);
         response.headers_mut().extend(GUARDS);
+        if let Some(origin) = elsewhere {
+            let policy =
+                POLICY.replace("connect-src 'self'", &format!("connect-src 'self' {origin}"));
+            put(response.headers_mut(), header::CONTENT_SECURITY_POLICY, &policy);
+        }
         response
     }
 }
@@ -119,7 +122,7 @@ mod tests {
     #[test]
     fn the_page_and_its_modules_name_only_what_is_served() {
         let page = text("/reference");
-        for named in [quoted(page, "href=\"/ref"), quoted(page, "src=\"/ref")].concat() {
+        for named in [quoted(page, "href=\"ref"), quoted(page, "src=\"ref")].concat() {
             let path = format!("/ref{}", named.split('#').next().unwrap());
             assert!(Asset::at(&path).is_some(), "the page names {path}");
         }
@@ -128,7 +131,7 @@ mod tests {
                 assert!(Asset::at(&format!("/reference/{module}")).is_some(), "{path}: {module}");
             }
             let is_named = [quoted(page, "href=\""), quoted(page, "src=\"")].concat();
-            assert!(is_named.contains(path), "the page does not load {path} at once");
+            assert!(is_named.contains(&&path[1..]), "the page does not load {path} at once");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Connections: HTTP/1.1 and HTTP/2 from one listener, bounded in number, size and time.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -8,17 +8,19 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
         conn::auto::Builder,
-        graceful::{GracefulConnection, GracefulShutdown},
+        graceful::{GracefulShutdown, Watcher},
     },
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Notify, Semaphore},
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
-use crate::{Limits, record::ClientAddress};
+use crate::{Limits, record::ClientAddress, tls::Tls};
 use kit::layers::Next;
 
 /// Requests that one HTTP/2 connection may have under way.
@@ -35,14 +37,25 @@ const IDLE: Duration = Duration::from_secs(75);
 /// How long to wait when no connection can be accepted, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// What the connections of a listener have in common.
+struct Door {
+    builder: Builder<TokioExecutor>,
+    app: Next,
+    tls: Option<Tls>,
+    /// The longest time from a connection to its first request.
+    patience: Duration,
+}
+
 /// Serves until `shutdown`, then lets requests in flight end.
 pub(crate) async fn serve(
     app: Next,
     limits: Limits,
+    tls: Option<Tls>,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) {
     let builder = builder(&limits);
+    let door = Arc::new(Door { builder, app, tls, patience: limits.head_timeout });
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
     loop {
@@ -57,11 +70,9 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, address)) => {
-                let first = Arc::new(Notify::new());
-                let connection = connection(&builder, app.clone(), stream, address, first.clone());
-                let connection = graceful.watch(connection);
+                let (door, watcher) = (door.clone(), graceful.watcher());
                 tokio::spawn(async move {
-                    speaks_in_time(connection, &first, limits.head_timeout).await;
+                    door.receive(stream, address, watcher).await;
                     drop(permit);
                 });
             }
@@ -92,37 +103,46 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
 }
 
-fn connection(
-    builder: &Builder<TokioExecutor>,
-    app: Next,
-    stream: TcpStream,
-    address: SocketAddr,
-    first: Arc<Notify>,
-) -> impl GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + use<> {
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: Request<Incoming>| {
-        first.notify_one();
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(ClientAddress(address.ip()));
-        let app = app.clone();
-        async move { Ok::<_, Infallible>(app.run(request).await) }
-    });
-    builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned()
-}
+impl Door {
+    /// Serves a connection to its end. A handshake has no time of its own: it is part of what a
+    /// client may take before its first request.
+    async fn receive(&self, stream: TcpStream, address: SocketAddr, watcher: Watcher) {
+        let until = Instant::now() + self.patience;
+        let _ = stream.set_nodelay(true);
+        let Some(tls) = &self.tls else {
+            return self.converse(stream, address, watcher, until).await;
+        };
+        match timeout_at(until, tls.accept(stream)).await {
+            Ok(Ok(stream)) => self.converse(stream, address, watcher, until).await,
+            Ok(Err(cause)) => tracing::debug!(%cause, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
 
-/// Runs a connection, unless it sends no request in time: whoever says nothing, or only half of
-/// a preface, is under no other timeout.
-async fn speaks_in_time<E: std::fmt::Display>(
-    connection: impl Future<Output = Result<(), E>>,
-    first: &Notify,
-    patience: Duration,
-) {
-    tokio::select! {
-        ended = connection => if let Err(cause) = ended {
-            tracing::debug!(%cause, "a connection ended early");
-        },
-        Err(_) = tokio::time::timeout(patience, first.notified()) => {
-            tracing::debug!("a connection said nothing");
+    /// Runs a connection, unless it sends no request in time: whoever says nothing, or only half
+    /// of a preface, is under no other timeout.
+    async fn converse<S>(&self, stream: S, address: SocketAddr, watcher: Watcher, until: Instant)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let first = Arc::new(Notify::new());
+        let (app, heard) = (self.app.clone(), first.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            heard.notify_one();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ClientAddress(address.ip()));
+            let app = app.clone();
+            async move { Ok::<_, Infallible>(app.run(request).await) }
+        });
+        let io = TokioIo::new(stream);
+        let connection = self.builder.serve_connection_with_upgrades(io, service).into_owned();
+        tokio::select! {
+            ended = watcher.watch(connection) => if let Err(cause) = ended {
+                tracing::debug!(%cause, "a connection ended early");
+            },
+            Err(_) = timeout_at(until, first.notified()) => {
+                tracing::debug!("a connection said nothing");
+            }
         }
     }
 }

@@ -1,10 +1,14 @@
 //! One configuration for every shape, from flags and environment, parsed before anything opens.
 
+mod door;
+
 use std::{fmt, str::FromStr};
 
 use http::Uri;
 use kit::PlatformKey;
 use sqlx::postgres::PgConnectOptions;
+
+pub use door::Door;
 
 /// What a process of the platform needs to know. A backend that is not set is the embedded one.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,8 +33,8 @@ pub struct Config {
     #[arg(long, env = "LOOP_STAGE", default_value = "dev", value_parser = stage)]
     pub stage: String,
 
-    /// The base URL that people and apps reach the platform by
-    #[arg(long, env = "LOOP_PUBLIC_URL")]
+    /// The base URL that people and apps reach the platform by; with a path, all is below it
+    #[arg(long, env = "LOOP_PUBLIC_URL", value_parser = public_url)]
     pub public_url: Option<Uri>,
 
     /// Where services of other processes are, such as clinical=http://10.0.0.7:7001; one that is
@@ -45,6 +49,9 @@ pub struct Config {
     /// Connections to Postgres that each service may hold
     #[arg(long, env = "LOOP_DATABASE_CONNECTIONS", default_value_t = 8)]
     pub database_connections: u32,
+
+    #[command(flatten)]
+    pub door: Door,
 }
 
 /// An address with a credential in it: kept as text beside what was parsed, and never printed whole.
@@ -130,6 +137,18 @@ impl FromStr for PeerAddress {
     }
 }
 
+fn public_url(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|cause| format!("{cause}"))?;
+    let is_web = matches!(url.scheme_str(), Some("http" | "https"));
+    let path = url.path();
+    let is_plain = url.query().is_none() && !path.contains("//") && !text.contains('#');
+    let has_person = url.authority().is_some_and(|it| it.as_str().contains('@'));
+    match is_web && is_plain && !has_person {
+        true => Ok(url),
+        false => Err("must be such as https://api.example.org or https://example.org/loop".into()),
+    }
+}
+
 fn stage(text: &str) -> Result<String, &'static str> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !text.is_empty() && text.len() <= 32 && text.chars().all(allowed) {
@@ -186,7 +205,8 @@ impl Config {
             ("LOOP_DEMO_DATA", self.demo_data.to_string()),
             ("LOOP_DATABASE_CONNECTIONS", self.database_connections.to_string()),
         ];
-        lines.map(|(name, value)| format!("{name:<26} {value}\n")).concat()
+        let lines = lines.into_iter().chain(self.door.describe());
+        lines.map(|(name, value)| format!("{name:<26} {value}\n")).collect()
     }
 }
 
@@ -208,6 +228,20 @@ mod tests {
         }
         assert_eq!("clinical=http://h:1".parse::<PeerAddress>().unwrap().service, "clinical");
         assert!("http://h".parse::<Address<Redis>>().is_err());
+        for url in ["https://loop.test", "http://127.0.0.1:8080/", "https://loop.test/a/b/"] {
+            assert!(public_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "",
+            "loop.test",
+            "/loop",
+            "ftp://loop.test",
+            "https://a/?b",
+            "https://a//b",
+            "https://u@a",
+        ] {
+            assert!(public_url(url).is_err(), "{url}");
+        }
         assert!(stage("Dev").is_err() && stage("").is_err() && stage("pr-17").is_ok());
     }
 }

@@ -203,7 +203,7 @@ async fn process(config: &Config, listen: Option<SocketAddr>) -> anyhow::Result<
     let (database, key) = required(config)?;
     let public_url = match (&config.public_url, listen) {
         (Some(url), _) => url.to_string(),
-        (None, Some(listen)) => format!("http://{listen}"),
+        (None, Some(listen)) => config.door.own_url(listen),
         (None, None) => {
             anyhow::bail!("LOOP_PUBLIC_URL is not set: the URL that people reach the edge by")
         }

@@ -18,7 +18,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Status, body::Body};
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
-use crate::{OPENAPI, SERVICES, background, config::Config, packages};
+use crate::{
+    OPENAPI, SERVICES, background,
+    config::{Config, Door},
+    packages,
+};
 
 /// The backends of one process, opened.
 #[derive(Clone)]
@@ -102,6 +106,7 @@ fn routes() -> Routes {
 /// One running process: what it shares, and how it ends.
 pub struct Process {
     backends: Backends,
+    door: Door,
     mesh: Mesh,
     tasks: TaskTracker,
     /// First the doors close, then, when nothing is in flight, the background work ends.
@@ -126,7 +131,8 @@ impl Process {
             mesh.add_replicas(service, &addresses)?;
         }
         let (doors, work) = (CancellationToken::new(), CancellationToken::new());
-        Ok(Self { backends, mesh, tasks: TaskTracker::new(), doors, work })
+        let (door, tasks) = (config.door.clone(), TaskTracker::new());
+        Ok(Self { backends, door, mesh, tasks, doors, work })
     }
 
     /// Puts services into the mesh of this process, seeded, and runs their relays, reactions and
@@ -187,7 +193,7 @@ impl Process {
     }
 
     fn edge(&self) -> anyhow::Result<Edge> {
-        let mut config = edge::Config::new(self.backends.public_url.clone());
+        let mut config = self.door.edge(&self.backends.public_url)?;
         for service in SERVICES {
             config.pages.extend(service.pages.iter().map(|it| (*it, service.name)));
         }

@@ -96,7 +96,7 @@ async fn serve(
     let listener = bind(up.listen).await?;
     let public_url = match &up.config.public_url {
         Some(url) => url.to_string(),
-        None => format!("http://{}", listener.local_addr()?),
+        None => up.config.door.own_url(listener.local_addr()?),
     };
     kit::migrate(&database, &key, SERVICES).await?;
     let config = Config { demo_data: true, ..up.config.clone() };

@@ -10,11 +10,11 @@ use tracing::Instrument as _;
 use crate::{Parts, record::Record};
 
 pub(crate) async fn requests(
-    _: Arc<Parts>,
+    parts: Arc<Parts>,
     mut request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
-    let record = Arc::new(Record::new(&request));
+    let record = Arc::new(Record::new(&request, &parts.config.trusted_proxies));
     request.extensions_mut().insert(record.request_id.clone());
     request.extensions_mut().insert(record.clone());
     let span = tracing::info_span!("request", request_id = &*record.request_id.0);

@@ -12,6 +12,8 @@ use crate::{
     call::bearer,
     grpc,
     home::Own,
+    hosts::{Reach, elsewhere, misdirected},
+    page::asked_host,
     protocol::{Protocol, wants_socket},
     record::{Called, Record, Target},
 };
@@ -43,18 +45,32 @@ pub(crate) fn router(parts: &Arc<Parts>, ways: Ways) -> Next {
     })
 }
 
-async fn route(parts: &Parts, ways: &Ways, request: Request<Body>) -> Response<Body> {
+async fn route(parts: &Parts, ways: &Ways, mut request: Request<Body>) -> Response<Body> {
+    if let Some(prefix) = &parts.prefix {
+        request = match prefix.strip(request) {
+            Ok(request) => request,
+            Err(response) => return response,
+        };
+    }
     let record = Record::of(request.extensions());
     let path = request.uri().path();
-    if let Some(own) = Own::at(path) {
+    let own = Own::at(path);
+    let reach = parts.hosts.reach(asked_host(&record, request.uri(), request.headers()));
+    if reach == Reach::Nothing && !own.is_some_and(Own::is_for_probes) {
+        return refuse(misdirected());
+    }
+    if let Some(own) = own {
         let _ = record.target.set(Target::Own(own.path()));
         return match READING.contains(request.method()) {
             // Its future is large, and what else goes this way should not pay for it.
-            true => Box::pin(own.answer(parts, request.headers())).await,
+            true => Box::pin(own.answer(parts, reach, request.headers())).await,
             false => otherwise(parts, &record, head(&request), &READING).await,
         };
     }
     if let Some(service) = parts.config.pages.get(path) {
+        if !reach.holds(service) {
+            return refuse(elsewhere(service, reach));
+        }
         let _ = record.target.set(Target::Page(service));
         return match BROWSING.contains(request.method()) {
             true => ways.pages.run(request).await,
@@ -63,7 +79,10 @@ async fn route(parts: &Parts, ways: &Ways, request: Request<Body>) -> Response<B
     }
     if let Some(served) = parts.methods.get(path) {
         return match Protocol::of_call(&request) {
-            Some(protocol) => admit(ways, &record, served, protocol, request).await,
+            Some(protocol) => admit(ways, &record, reach, served, protocol, request).await,
+            None if !reach.holds(served.method.service) => {
+                refuse(elsewhere(served.method.service, reach))
+            }
             None if CALLING.contains(request.method()) => refuse(unspoken()),
             None => otherwise(parts, &record, head(&request), &CALLING).await,
         };
@@ -71,14 +90,17 @@ async fn route(parts: &Parts, ways: &Ways, request: Request<Body>) -> Response<B
     if wants_socket(&request)
         && let Some((served, protocol)) = socket(parts, path)
     {
-        return admit(ways, &record, &served, protocol, with_bearer(request)).await;
+        return admit(ways, &record, reach, &served, protocol, with_bearer(request)).await;
     }
     match parts.api.route(request.method(), path) {
         Route::Found(route) => {
             let served = parts.methods[route.method().grpc_path()];
-            admit(ways, &record, &served, Protocol::Rest(route), request).await
+            admit(ways, &record, reach, &served, Protocol::Rest(route), request).await
         }
-        Route::OtherMethods(allowed) => otherwise(parts, &record, head(&request), &allowed).await,
+        Route::OtherMethods(allowed) => match owner(parts, path, &allowed) {
+            Some(service) if !reach.holds(service) => refuse(elsewhere(service, reach)),
+            _ => otherwise(parts, &record, head(&request), &allowed).await,
+        },
         Route::NotFound => refuse(grpc::status(&Status::no_route())),
     }
 }
@@ -86,17 +108,29 @@ async fn route(parts: &Parts, ways: &Ways, request: Request<Body>) -> Response<B
 async fn admit(
     ways: &Ways,
     record: &Record,
+    reach: Reach,
     served: &Served,
     protocol: Protocol,
     mut request: Request<Body>,
 ) -> Response<Body> {
     let Served { method, plan } = *served;
     let _ = record.target.set(Target::Method(Called { method, plan, protocol }));
+    if !reach.holds(method.service) {
+        return refuse(elsewhere(method.service, reach));
+    }
     request.extensions_mut().insert(method);
     if record.route().is_some_and(|it| it.method().accepts_form()) {
         return ways.named.run(request).await;
     }
     ways.admitted.run(request).await
+}
+
+/// The service that has a path, whatever is asked of it.
+fn owner(parts: &Parts, path: &str, allowed: &[http::Method]) -> Option<&'static str> {
+    allowed.iter().find_map(|verb| match parts.api.route(verb, path) {
+        Route::Found(route) => Some(parts.methods[route.method().grpc_path()].method.service),
+        _ => None,
+    })
 }
 
 /// The streaming method of a path, however it is bound. What does not stream needs no socket.

@@ -21,7 +21,7 @@ use tonic::body::Body;
 use tower::{ServiceExt as _, util::BoxCloneSyncService};
 
 use super::clinical::FakeClinical;
-use crate::{Config, Edge, Limits, Parts, layers};
+use crate::{Config, Edge, Limits, Parts, layers, tls::Tls};
 use kit::layers::Next;
 
 /// What stands behind a gateway under test.
@@ -31,6 +31,7 @@ pub struct Setting {
     pub cache: Cache,
     pub identity: FakeIdentity,
     pub clinical: FakeClinical,
+    pub openapi: &'static [u8],
 }
 
 /// A gateway that listens on a port of its own.
@@ -59,7 +60,8 @@ impl Setting {
         mesh.add_local("identity", with_receipts(identity.app()));
         mesh.add_local("clinical", clinical.app());
         let config = Config::new("https://loop.test");
-        Self { config, mesh, cache: Cache::embedded(), identity, clinical }
+        let openapi = br#"{"openapi":"3.1.0"}"#;
+        Self { config, mesh, cache: Cache::embedded(), identity, clinical, openapi }
     }
 
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -104,7 +106,7 @@ impl Setting {
             introspector,
             peers.origin_check(),
             self.cache.clone(),
-            Bytes::from_static(br#"{"openapi":"3.1.0"}"#),
+            Bytes::from_static(self.openapi),
         )
     }
 
@@ -129,7 +131,8 @@ impl Setting {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let edge = Edge { app, parts: parts.clone() };
+        let tls = self.config.tls.clone().map(|it| Tls::open(it).unwrap());
+        let edge = Edge { app, parts: parts.clone(), tls };
         let serving = tokio::spawn(edge.serve(listener, shutdown.clone()));
         let Self { identity, clinical, .. } = self;
         Door { address, identity, clinical, parts, shutdown, serving }
@@ -186,8 +189,9 @@ impl Door {
     }
 
     pub async fn send_bytes(&self, request: Builder, body: Bytes) -> Answer {
-        let body = Full::new(body);
-        let request = request.header("host", "loop.test").body(body).unwrap();
+        let named = request.headers_ref().is_some_and(|it| it.contains_key("host"));
+        let request = if named { request } else { request.header("host", "loop.test") };
+        let request = request.body(Full::new(body)).unwrap();
         Answer::read(self.connect().await.send_request(request).await.unwrap()).await
     }
 

@@ -34,7 +34,12 @@ fn mirror(seen: Arc<Mutex<HeaderMap>>) -> App {
 }
 
 async fn door() -> (Door, Arc<Mutex<HeaderMap>>) {
-    let (mut setting, seen) = (Setting::new(), Arc::default());
+    door_of(Setting::new()).await
+}
+
+/// A gateway with a page, and the headers that the page saw last.
+pub async fn door_of(mut setting: Setting) -> (Door, Arc<Mutex<HeaderMap>>) {
+    let seen = Arc::default();
     setting.mesh.add_local("pages", mirror(Arc::clone(&seen)));
     setting.config.pages.insert("/sign-in", "pages");
     (setting.open().await, seen)

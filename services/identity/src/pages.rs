@@ -12,6 +12,7 @@ mod consent;
 mod cookies;
 mod forms;
 mod html;
+mod public_url;
 mod request;
 mod sign_in;
 mod sign_out;
@@ -65,6 +66,11 @@ impl Pages {
         let Some(cookie) = cookies::read(headers, &self.session_cookie()) else { return Ok(None) };
         let Ok(token) = Token::parse(Kind::Session, cookie) else { return Ok(None) };
         self.lookup.session(&token.hash(), self.platform.clock.now()).await
+    }
+
+    /// Where the browser finds a page of ours: below the path of the public URL.
+    fn link(&self, path: &str) -> String {
+        format!("{}{path}", public_url::path(&self.platform.public_url))
     }
 
     fn session_cookie(&self) -> String {

@@ -50,6 +50,7 @@ async fn start() -> (Process, Platform) {
         peers: Vec::new(),
         demo_data: true,
         database_connections: 4,
+        door: Default::default(),
     };
     let database = Database::create(SERVICES).await;
     let key = kit_test::key();

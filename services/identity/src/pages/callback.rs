@@ -11,6 +11,7 @@ use oauth_core::{Kind, Token};
 use super::{
     Pages,
     html::{STYLE, Stop, page, problem},
+    sign_out,
 };
 use crate::seed::demo_exchange;
 
@@ -21,6 +22,7 @@ pub const PATH: &str = "/callback";
 struct Callback {
     style: &'static str,
     command: String,
+    sign_out: String,
 }
 
 pub async fn show(State(pages): State<Pages>, RawQuery(query): RawQuery) -> Result<Response, Stop> {
@@ -31,7 +33,8 @@ pub async fn show(State(pages): State<Pages>, RawQuery(query): RawQuery) -> Resu
     match code.filter(|_| pages.platform.demo_data) {
         Some(code) => {
             let command = demo_exchange(&pages.platform.public_url, &code);
-            Ok(page(StatusCode::OK, &Callback { style: STYLE, command }, None))
+            let sign_out = pages.link(sign_out::PATH);
+            Ok(page(StatusCode::OK, &Callback { style: STYLE, command, sign_out }, None))
         }
         None => Err(problem(
             StatusCode::BAD_REQUEST,

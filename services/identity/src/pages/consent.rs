@@ -41,7 +41,7 @@ struct ConsentPage<'a> {
     sentences: Vec<&'static str>,
     action: String,
     form_token: String,
-    sign_out: &'static str,
+    sign_out: String,
 }
 
 pub async fn show(
@@ -60,7 +60,7 @@ pub async fn show(
         sentences: asked.rules.scopes.iter().map(|it| it.text).collect(),
         action: asked.at(PATH),
         form_token: form_token(&pages, &asked, &session),
-        sign_out: sign_out::PATH,
+        sign_out: pages.link(sign_out::PATH),
     };
     Ok(page(StatusCode::OK, &template, Some(asked.rules.redirect_uri())))
 }

@@ -3,10 +3,17 @@
 use axum::http::{HeaderMap, HeaderValue, header::COOKIE};
 use chrono::TimeDelta;
 
+use super::public_url::{is_secure, path};
+
 /// The name of a cookie. Over https its prefix binds it to this host; browsers take a cookie with
-/// that prefix over https only.
+/// that prefix over https only, and with the path `/` only. Below a path of the host it has the
+/// weaker prefix, so that it goes to nobody else who serves another path.
 pub fn name(public_url: &str, name: &str) -> String {
-    if is_secure(public_url) { format!("__Host-{name}") } else { name.to_owned() }
+    match (is_secure(public_url), path(public_url)) {
+        (true, "") => format!("__Host-{name}"),
+        (true, _) => format!("__Secure-{name}"),
+        (false, _) => name.to_owned(),
+    }
 }
 
 /// The value of a cookie. Of two with one name, as a neighbour host may have set, neither counts.
@@ -23,12 +30,10 @@ pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 pub fn set(public_url: &str, name: &str, value: &str, lifetime: TimeDelta) -> HeaderValue {
     let secure = if is_secure(public_url) { "; Secure" } else { "" };
     let seconds = lifetime.num_seconds();
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let path = if path(public_url).is_empty() { "/" } else { path(public_url) };
+    let text =
+        format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).expect("names and values of ours are ASCII")
-}
-
-fn is_secure(public_url: &str) -> bool {
-    public_url.starts_with("https://")
 }
 
 #[cfg(test)]
@@ -67,6 +72,11 @@ mod tests {
         let url = "https://id.loop.test";
         let cookie = set(url, &name(url, "loop_session"), "x", TimeDelta::minutes(1));
         let expected = "__Host-loop_session=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(cookie, expected);
+        let url = "https://loop.test/loop";
+        let cookie = set(url, &name(url, "loop_session"), "x", TimeDelta::minutes(1));
+        let expected =
+            "__Secure-loop_session=x; Path=/loop; Max-Age=60; HttpOnly; SameSite=Lax; Secure";
         assert_eq!(cookie, expected);
         let url = "http://localhost:8080";
         let cookie = set(url, &name(url, "loop_session"), "x", TimeDelta::zero());

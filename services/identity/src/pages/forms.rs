@@ -4,6 +4,8 @@ use axum::http::HeaderMap;
 use kit::PlatformKey;
 use subtle::ConstantTimeEq as _;
 
+use super::public_url;
+
 /// The hidden field of a form: only this server can make it, and only for one browser (`binding`:
 /// a cookie or a session), one page and one authorization request.
 pub fn token(key: &PlatformKey, page: &str, binding: &[u8], query: &str) -> String {
@@ -26,7 +28,7 @@ fn same_origin(headers: &HeaderMap, public_url: &str) -> bool {
     let header = |name| headers.get(name).map(|it| it.to_str().unwrap_or_default());
     match (header("sec-fetch-site"), header("origin")) {
         (Some(site), _) => site == "same-origin",
-        (None, Some(origin)) => origin == "null" || origin == public_url,
+        (None, Some(origin)) => origin == "null" || origin == public_url::origin(public_url),
         (None, None) => true,
     }
 }
@@ -57,6 +59,8 @@ mod tests {
             (&[("origin", "https://id.loop.test.evil.example")], false),
         ] {
             assert_eq!(is_ours("token", "token", &headers(pairs), URL), expected, "{pairs:?}");
+            let below = format!("{URL}/loop");
+            assert_eq!(is_ours("token", "token", &headers(pairs), &below), expected, "{pairs:?}");
         }
     }
 

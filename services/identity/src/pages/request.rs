@@ -18,6 +18,8 @@ pub struct Asked {
     pub rules: AuthorizationRequest,
     /// Its parameters, in the one way we write them.
     pub query: String,
+    /// What stands before the paths of our pages.
+    prefix: String,
 }
 
 /// Reads the request of a page's address. What breaks a rule is shown, or told to the client if
@@ -34,7 +36,7 @@ pub async fn ask(pages: &Pages, query: Option<&str>) -> Result<Asked, Stop> {
         Authorization::RedirectError(error) => Err(go(&error.url()).into()),
         Authorization::Proceed(rules) => {
             let client = client.expect("no request of an unknown client keeps every rule");
-            Ok(Asked { client, rules, query: write(&parameters) })
+            Ok(Asked { client, rules, query: write(&parameters), prefix: pages.link("") })
         }
     }
 }
@@ -42,7 +44,7 @@ pub async fn ask(pages: &Pages, query: Option<&str>) -> Result<Asked, Stop> {
 impl Asked {
     /// The page of this service that goes on with the request.
     pub fn at(&self, path: &str) -> String {
-        format!("{path}?{}", self.query)
+        format!("{}{path}?{}", self.prefix, self.query)
     }
 
     /// The same, after the person has signed in as the client wished.
@@ -53,7 +55,7 @@ impl Asked {
             *value = rest.collect::<Vec<_>>().join(" ");
         }
         parameters.retain(|it| it.0 != "prompt" || !it.1.is_empty());
-        format!("{path}?{}", write(&parameters))
+        format!("{}{path}?{}", self.prefix, write(&parameters))
     }
 }
 

@@ -30,6 +30,7 @@ pub struct SignOut {
 #[template(path = "sign_out.html")]
 struct SignOutPage {
     style: &'static str,
+    action: String,
     /// None when nobody is signed in.
     form_token: Option<String>,
 }
@@ -37,7 +38,8 @@ struct SignOutPage {
 pub async fn show(State(pages): State<Pages>, headers: HeaderMap) -> Result<Response, Stop> {
     let session = pages.session(&headers).await?;
     let form_token = session.map(|it| form_token(&pages, &it));
-    Ok(page(StatusCode::OK, &SignOutPage { style: STYLE, form_token }, None))
+    let action = pages.link(PATH);
+    Ok(page(StatusCode::OK, &SignOutPage { style: STYLE, action, form_token }, None))
 }
 
 pub async fn submit(
@@ -45,7 +47,7 @@ pub async fn submit(
     headers: HeaderMap,
     Form(form): Form<SignOut>,
 ) -> Result<Response, Stop> {
-    let mut response = go(PATH);
+    let mut response = go(&pages.link(PATH));
     let Some(session) = pages.session(&headers).await? else { return Ok(response) };
     let expected = form_token(&pages, &session);
     let url = &pages.platform.public_url;
