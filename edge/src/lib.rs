@@ -18,6 +18,7 @@ mod page;
 mod protocol;
 mod record;
 mod reference;
+mod reflection;
 
 use kit::layers::Next;
 use std::{
@@ -74,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
     pub(crate) openapi: home::Document,
+    pub(crate) contracts: reflection::Contracts,
     pub(crate) readiness: home::Readiness,
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
@@ -126,13 +128,16 @@ impl Parts {
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
-        let api = api(packages)?;
+        let sets = descriptors(packages);
+        let api: &'static Api = Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?));
         let methods = methods(api, packages)?;
         if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
             return Err(Error::Contested(page));
         }
+        let contracts = reflection::Contracts::new(&sets, &methods.keys().copied().collect())?;
         Ok(Self {
             api,
+            contracts,
             own_clients: methods.values().map(|it| kit::client_id(it.method.service)).collect(),
             methods,
             mesh,
@@ -147,11 +152,11 @@ impl Parts {
     }
 }
 
-fn api(packages: &[&'static Package]) -> Result<&'static Api, Error> {
-    // The details of errors, which no contract imports and every error carries.
+/// The descriptors of the packages, and of the details of errors, which no contract imports and
+/// every error carries.
+fn descriptors(packages: &[&'static Package]) -> Vec<&'static [u8]> {
     let details = tonic_types::pb::FILE_DESCRIPTOR_SET;
-    let sets: Vec<_> = packages.iter().map(|it| it.descriptors).chain([details]).collect();
-    Ok(Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?)))
+    packages.iter().map(|it| it.descriptors).chain([details]).collect()
 }
 
 fn is_taken(api: &Api, path: &str) -> bool {

@@ -14,6 +14,7 @@ mod pages;
 mod probe;
 mod protocols;
 mod rates;
+mod reflection;
 mod sockets;
 mod streams;
 mod upstream;
