@@ -47,6 +47,7 @@ const HEADERS: usize = 14;
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 pub(crate) use connect::failure as connect_failure;
+pub(crate) use pass::{Ending, ends, needs_http_2};
 pub(crate) use socket::bearer;
 #[cfg(test)]
 pub(crate) use web::decode as decode_web_text;
@@ -141,8 +142,7 @@ impl Ongoing {
     fn deadline(&self) -> Instant {
         let limits = &self.parts.config.limits;
         let limit = if self.called().streams() { limits.stream } else { limits.timeout };
-        let allowance = self.head.extensions.get::<Allowance>();
-        allowance.expect("the limits give every request an allowance").until(limit).into()
+        Allowance::of(&self.head.extensions).until(limit).into()
     }
 }
 

@@ -25,6 +25,7 @@ mod protocol;
 mod proxies;
 mod record;
 mod reference;
+mod reflection;
 
 use kit::layers::Next;
 use std::{
@@ -98,6 +99,7 @@ pub(crate) struct Parts {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) documents: Arc<Documents>,
     pub(crate) readiness: Arc<home::Readiness>,
+    pub(crate) contracts: Arc<reflection::Contracts>,
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
 }
@@ -161,7 +163,8 @@ impl Parts {
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
-        let api = api(packages)?;
+        let sets = descriptors(packages);
+        let api: &'static Api = Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?));
         let methods = methods(api, packages)?;
         if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
             return Err(Error::Contested(page));
@@ -171,8 +174,10 @@ impl Parts {
         let prefix = Prefix::of(&config.public_url);
         let below = prefix.as_ref().map_or("", Prefix::as_str);
         let documents = Documents::new(openapi, hosts.services(), &config.public_url, below);
+        let contracts = reflection::Contracts::new(&sets, &methods.keys().copied().collect())?;
         Ok(Self {
             api,
+            contracts: Arc::new(contracts),
             prefix: prefix.map(Arc::new),
             hosts: Arc::new(hosts),
             documents: Arc::new(documents),
@@ -197,11 +202,11 @@ impl Parts {
     }
 }
 
-fn api(packages: &[&'static Package]) -> Result<&'static Api, Error> {
-    // The details of errors, which no contract imports and every error carries.
+/// The descriptors of the packages, and of the details of errors, which no contract imports and
+/// every error carries.
+fn descriptors(packages: &[&'static Package]) -> Vec<&'static [u8]> {
     let details = tonic_types::pb::FILE_DESCRIPTOR_SET;
-    let sets: Vec<_> = packages.iter().map(|it| it.descriptors).chain([details]).collect();
-    Ok(Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?)))
+    packages.iter().map(|it| it.descriptors).chain([details]).collect()
 }
 
 fn is_taken(api: &Api, path: &str) -> bool {

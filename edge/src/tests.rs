@@ -21,6 +21,7 @@ mod probe;
 mod protocols;
 mod proxies;
 mod rates;
+mod reflection;
 mod retries;
 mod sockets;
 mod streams;

@@ -1,7 +1,7 @@
 //! gRPC goes through as it came: the messages untouched, the headers cleaned.
 
 use std::{
-    future::Future as _,
+    future::{Future, pending},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -11,33 +11,45 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use hyper::body::{Frame, SizeHint};
 use kit::Error;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tonic::{Status, body::Body};
 
-use super::{Ongoing, pass_back, too_late};
+use super::{Ongoing, pass_back, shutting_down, too_late};
 use crate::{grpc, record::Record};
 
 /// What of gRPC's own headers goes through on top of those of every call.
 const ENCODINGS: [&str; 2] = ["grpc-encoding", "grpc-accept-encoding"];
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
-    if ongoing.head.version != Version::HTTP_2 {
-        return Err(Error::invalid("HTTP_VERSION", "version", "must be HTTP/2 for gRPC").into());
-    }
+    needs_http_2(ongoing.head.version)?;
     let answer = ongoing.send_on(body).await?;
     let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
         return Err(failure);
     }
-    let until = ongoing.deadline();
-    let ending = Ending::new(body, until, ongoing.record.clone());
+    let ending = Ending::new(body, ongoing.ends(), ongoing.record.clone());
     let mut response = Response::new(Body::new(ending));
     *response.headers_mut() = grpc_headers(&head.headers);
     pass_back(&head.headers, &mut response);
     Ok(response)
 }
 
+/// Refuses gRPC over what has no trailers.
+pub(crate) fn needs_http_2(version: Version) -> Result<(), Error> {
+    match version {
+        Version::HTTP_2 => Ok(()),
+        _ => Err(Error::invalid("HTTP_VERSION", "version", "must be HTTP/2 for gRPC")),
+    }
+}
+
 impl Ongoing {
+    /// Why the body of this call ends before the service has ended it.
+    pub(super) fn ends(&self) -> impl Future<Output = Status> + Send + use<> {
+        let closing = self.called().streams().then(|| self.parts.closing.clone());
+        ends(self.deadline(), closing)
+    }
+
     /// Sends a body of framed messages on: as it comes if the method takes a stream, whole if it
     /// takes one message, so that its size is known to be in bounds before anybody works on it.
     pub(super) async fn send_on(&self, body: Body) -> Result<Response<Body>, Status> {
@@ -87,18 +99,36 @@ pub(super) fn grpc_trailers(told: &HeaderMap) -> HeaderMap {
     trailers
 }
 
-/// A body of framed messages that ends at its deadline, with trailers that say so.
-pub(super) struct Ending {
+/// Waits until a body has to end: at its deadline, or with the gateway if it would outlast it.
+pub(crate) async fn ends(deadline: Instant, closing: Option<CancellationToken>) -> Status {
+    let closed = async move {
+        match closing {
+            Some(closing) => closing.cancelled_owned().await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        () = sleep_until(deadline) => too_late(),
+        () = closed => shutting_down(),
+    }
+}
+
+/// A body of framed messages that ends when it has to, with trailers that say so.
+pub(crate) struct Ending {
     body: Body,
-    deadline: Pin<Box<Sleep>>,
+    ends: Pin<Box<dyn Future<Output = Status> + Send>>,
     ended: bool,
     /// Kept until all has been sent.
     _record: Arc<Record>,
 }
 
 impl Ending {
-    pub(super) fn new(body: Body, until: Instant, record: Arc<Record>) -> Self {
-        Self { body, deadline: Box::pin(sleep_until(until)), ended: false, _record: record }
+    pub(crate) fn new(
+        body: Body,
+        ends: impl Future<Output = Status> + Send + 'static,
+        record: Arc<Record>,
+    ) -> Self {
+        Self { body, ends: Box::pin(ends), ended: false, _record: record }
     }
 
     fn end(&mut self, status: &Status) -> Frame<Bytes> {
@@ -134,8 +164,8 @@ impl hyper::body::Body for Ending {
                 None => None,
             });
         }
-        match this.deadline.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Some(Ok(this.end(&too_late())))),
+        match this.ends.as_mut().poll(context) {
+            Poll::Ready(status) => Poll::Ready(Some(Ok(this.end(&status)))),
             Poll::Pending => Poll::Pending,
         }
     }

@@ -36,8 +36,7 @@ pub(crate) async fn call(
     if let Some(failure) = grpc::failure(&head.headers) {
         return Err(failure);
     }
-    let until = ongoing.deadline();
-    let body = Ending::new(body, until, ongoing.record.clone());
+    let body = Ending::new(body, ongoing.ends(), ongoing.record.clone());
     let pieces = unfold(body, move |mut body| async move {
         let piece = match body.frame().await? {
             Ok(frame) => match frame.into_data() {

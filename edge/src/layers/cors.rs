@@ -123,10 +123,7 @@ impl<C: Check> Check for FromPage<C> {
         let record = Record::of(extensions);
         let caller = extensions.get::<Arc<Caller>>().cloned();
         Finding::Later(Box::pin(async move {
-            let found = match finding {
-                Finding::Now(found) => found.map(|()| Extensions::new())?,
-                Finding::Later(finding) => finding.await?,
-            };
+            let found = finding.settled().await?;
             let caller = found.get::<Arc<Caller>>().cloned().or(caller);
             judge(&record, caller.as_deref()).await?;
             Ok(found)
@@ -208,7 +205,7 @@ pub(crate) fn dress(record: &Record, headers: &mut HeaderMap) {
                 dress_for(origin, headers);
             }
         }
-        Some(Target::Page(_) | Target::Own(_)) => {}
+        Some(Target::Page(_) | Target::Own(_) | Target::Reflection(_)) => {}
     }
 }
 

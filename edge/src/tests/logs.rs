@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, Once},
 };
 
+use http::Request;
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -94,6 +95,10 @@ async fn every_outcome_leaves_one_line() {
     assert!(line["duration_us"].as_u64().is_some());
     assert_eq!((&lines[1]["status"], &lines[1]["client_id"]), (&401.into(), &"".into()));
     assert_eq!((&lines[2]["status"], &lines[2]["method"]), (&404.into(), &"none".into()));
+    let reflection = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+    let request = Request::post(reflection).header("content-type", "application/grpc");
+    door.send(request, "").await;
+    assert_eq!(log.served()[3]["method"], reflection);
 }
 
 #[tokio::test]

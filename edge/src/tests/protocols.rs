@@ -1,6 +1,6 @@
 //! gRPC, gRPC-Web and Connect: the same methods behind the same checkpoints, in other words.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use clinical_contract::v1::{self as pb, clinical_service_client::ClinicalServiceClient};
@@ -10,7 +10,7 @@ use tonic::{Code, transport::Endpoint};
 use tonic_types::StatusExt as _;
 
 use super::{
-    door::{Answer, Door},
+    door::{Answer, Door, until},
     probe::{self, envelope, envelopes, json_of, wire},
 };
 use crate::grpc::frame;
@@ -117,6 +117,26 @@ async fn grpc_web_has_its_trailers_in_the_body() {
     assert_eq!(found.iter().map(|(flags, _)| *flags).collect::<Vec<_>>(), [0, 0, 0x80]);
     assert_eq!(json_of("EchoResponse", &found[1].1)["count"], "1");
     assert_eq!(found[2].1, "grpc-status: 0\r\n");
+}
+
+#[tokio::test]
+async fn a_grpc_stream_ends_with_the_gateway() {
+    let (door, probe) = probe::open().await;
+    let door = Arc::new(door);
+    let (room, caller) = (&door.parts.capacity.streams, door.clone());
+    let all = room.available_permits();
+    let watching = tokio::spawn(async move {
+        let message = json!({"text": "hi", "count": 1, "hangs": true});
+        let message = frame(&wire("WatchRequest", &message)).to_vec();
+        send(&caller, WATCH, "application/grpc-web+proto", message).await
+    });
+    until("the stream to begin", || room.available_permits() < all).await;
+    door.shutdown.cancel();
+    let found = envelopes(watching.await.unwrap().body);
+    let (flags, trailers) = found.last().unwrap();
+    assert_eq!(*flags, 0x80);
+    assert!(String::from_utf8_lossy(trailers).contains("grpc-status: 14"), "{trailers:?}");
+    until("the call to end", || probe.gone() == 1).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,16 @@ pub enum Finding {
     Later(BoxFuture<'static, Result<Extensions>>),
 }
 
+impl Finding {
+    /// What was found, whenever that is: what it adds to the request.
+    pub async fn settled(self) -> Result<Extensions> {
+        match self {
+            Self::Now(found) => found.map(|()| Extensions::new()),
+            Self::Later(finding) => finding.await,
+        }
+    }
+}
+
 /// The layer of a checkpoint.
 #[derive(Clone, Debug)]
 pub struct Admit<C>(C);
