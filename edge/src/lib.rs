@@ -113,7 +113,8 @@ pub(crate) struct Served {
 
 impl Edge {
     /// Builds the gateway of `packages`. Their services may be added to `mesh` later.
-    /// `openapi` is the JSON document that describes them.
+    /// `origins` tells which web origins may call, and `openapi` is the JSON document that
+    /// describes the packages.
     ///
     /// Fails when the packages do not agree with themselves or with the pages of `config`, and
     /// when its TLS files cannot be used.

@@ -103,6 +103,18 @@ impl RequestOrigin {
         self.may_read.get().copied().unwrap_or_else(|| self.is_own || known())
     }
 
+    fn dress(&self, headers: &mut HeaderMap) {
+        // A preflight of what is open has been granted to all.
+        if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+            return;
+        }
+        headers.append(header::VARY, HeaderValue::from_name(header::ORIGIN));
+        if self.may_read() {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.value.clone());
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
+    }
+
     fn text(&self) -> &str {
         self.value.to_str().unwrap_or_default()
     }
@@ -196,33 +208,24 @@ fn method_at(parts: &Parts, verb: &HeaderValue, path: &str) -> Option<&'static M
     }
 }
 
-/// Lets the page that asked see an answer, a failure as well, if it may.
+/// Lets the page that asked see an answer, a failure as well, if it may. Caches keep no answer
+/// without asking again, so one that no page asked for need not say that origins matter.
 pub(crate) fn dress(record: &Record, headers: &mut HeaderMap) {
+    let asked = record.origin.get();
     match record.target.get() {
-        Some(Target::Method(it)) if is_open(it.method) => expose(headers, ANY),
+        Some(Target::Method(it)) if is_open(it.method) => {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+            if asked.is_some() {
+                headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            }
+        }
         Some(Target::Method(_)) | None => {
-            if let Some(origin) = record.origin.get() {
-                dress_for(origin, headers);
+            if let Some(origin) = asked {
+                origin.dress(headers);
             }
         }
         Some(Target::Page(_) | Target::Own(_) | Target::Reflection(_)) => {}
     }
-}
-
-fn dress_for(origin: &RequestOrigin, headers: &mut HeaderMap) {
-    // A preflight of what is open has been granted to all.
-    if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
-        return;
-    }
-    headers.append(header::VARY, HeaderValue::from_name(header::ORIGIN));
-    if origin.may_read() {
-        expose(headers, origin.value.clone());
-    }
-}
-
-fn expose(headers: &mut HeaderMap, origin: HeaderValue) {
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
 }
 
 /// Whether pages of every origin may call: what the public may read, and the token endpoint,
@@ -231,16 +234,17 @@ fn is_open(method: &Method) -> bool {
     method.is_public() && matches!(method.rate, Rate::Read | Rate::Token)
 }
 
-/// A name that leads here leads a page of that name to itself. Its scheme may be another where
-/// TLS ends before this process.
+/// The platform's public URL, or the name that the request was sent to: a page from there talks to
+/// itself. The scheme is that of the URL, as TLS may end before this process.
 fn is_own(origin: &str, public_url: &str, host: Option<&str>) -> bool {
-    let name = |url: &str| {
-        let (scheme, rest) = url.split_once("://")?;
-        Some((scheme.to_ascii_lowercase(), rest.split('/').next()?.to_ascii_lowercase()))
+    let (Some((scheme, name)), Some((own_scheme, rest))) =
+        (origin.split_once("://"), public_url.split_once("://"))
+    else {
+        return false;
     };
-    let Some(own) = name(origin) else { return false };
-    let host = host.is_some_and(|it| own.1.eq_ignore_ascii_case(it));
-    host || name(public_url).is_some_and(|it| it == own)
+    let own_name = rest.split('/').next().unwrap_or_default();
+    let is_name = |it: &str| name.eq_ignore_ascii_case(it);
+    scheme.eq_ignore_ascii_case(own_scheme) && (is_name(own_name) || host.is_some_and(is_name))
 }
 
 #[cfg(test)]
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn the_platforms_own_origin_is_that_of_its_url_or_of_the_name_asked() {
         let own = |origin: &str| is_own(origin, "https://loop.test/base", Some("api.loop.test"));
-        for origin in ["https://loop.test", "HTTPS://LOOP.test", "http://api.loop.test"] {
+        for origin in ["https://loop.test", "HTTPS://LOOP.test", "https://api.loop.test"] {
             assert!(own(origin), "{origin}");
         }
         for origin in [
@@ -258,6 +262,7 @@ mod tests {
             "null",
             "loop.test",
             "http://loop.test",
+            "http://api.loop.test",
             "https://loop.test:8443",
             "https://loop.test.evil.example",
             "https://evil.example",

@@ -58,7 +58,7 @@ async fn a_preflight_is_granted_to_the_origins_of_clients_and_to_no_other() {
         // A page learns which methods there are, and its browser that this one is not.
         ("/v1/probe/echo", "DELETE"),
     ] {
-        for origin in [APP, "http://localhost:5173", "https://loop.test", "http://loop.test"] {
+        for origin in [APP, "http://localhost:5173", "https://loop.test"] {
             let answer = door.send(preflight(path, origin, method), "").await;
             assert_eq!(answer.status, 204);
             assert_eq!(answer.header(ORIGIN), origin, "{method} {path}");
@@ -74,7 +74,13 @@ async fn a_preflight_is_granted_to_the_origins_of_clients_and_to_no_other() {
                 "access-control-request-headers",
             ])));
         }
-        for origin in [EVIL, "null", "https://app.example.evil.example", "https://APP.example"] {
+        for origin in [
+            EVIL,
+            "null",
+            "http://loop.test",
+            "https://app.example.evil.example",
+            "https://APP.example",
+        ] {
             let answer = door.send(preflight(path, origin, method), "").await;
             assert_eq!((answer.status, answer.header(ORIGIN)), (204, ""), "{origin}");
             assert!(!answer.headers.contains_key("access-control-allow-methods"));

@@ -80,6 +80,11 @@ impl Page {
         self.find("main h1").await;
     }
 
+    /// Opens any address.
+    pub async fn visit(&self, address: &str) {
+        self.driver.goto(address).await.unwrap();
+    }
+
     /// The first element that a selector finds, as soon as it is there and seen.
     pub async fn find(&self, selector: &str) -> Element {
         eventually(selector, || async {

@@ -245,6 +245,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_waits_asks_when_the_one_who_asked_goes_away() {
+        let house = House::new(0);
+        let wonder = |origins: Origins| async move { origins.allows(APP, asker(1)).await };
+        let first = tokio::spawn(wonder(house.origins.clone()));
+        until(|| house.asked() == 1).await;
+        let second = tokio::spawn(wonder(house.origins.clone()));
+        first.abort();
+        until(|| house.asked() == 2).await;
+        house.gate.add_permits(1);
+        assert!(second.await.unwrap());
+    }
+
+    #[tokio::test]
     async fn a_yes_and_a_no_are_kept_for_half_a_minute() {
         let house = House::new(100);
         for _ in 0..3 {
