@@ -10,9 +10,10 @@ use crate::{
     binding::{Binding, Body},
     comment,
     document::{Document, tag},
+    parameter,
     response::{anything, is_http_body, json_media},
     schema::{BodyShape, Direction, component_name},
-    security, value,
+    security, stream, value,
 };
 
 impl Document<'_> {
@@ -31,7 +32,7 @@ impl Document<'_> {
         let mut operation = Operation {
             tags: vec![tag(service)],
             summary: present(summary),
-            description: present(description),
+            description: present(&described(description, method, binding)),
             operation_id: Some(operation_id(method, binding)),
             parameters: self.parameters(method, binding),
             request_body: self.request_body(method, binding).map(ReferenceOr::Item),
@@ -63,9 +64,16 @@ impl Document<'_> {
         };
         media.example = self.examples.request(method, binding);
         let mut content = vec![(kind, media.clone())];
+        if method.descriptor.is_client_streaming() && content[0].0 == "application/json" {
+            let message = media.schema.map(|it| it.json_schema.to_value()).unwrap_or_default();
+            let content = self.requests(message, media.example).into_iter().collect();
+            return Some(RequestBody { content, ..RequestBody::default() });
+        }
         if method.http.form {
             content.insert(0, ("application/x-www-form-urlencoded".to_owned(), media));
         }
+        let parts = self.parts(method, binding);
+        content.extend(parts.map(|it| ("multipart/form-data".to_owned(), it)));
         let content = content.into_iter().collect();
         Some(RequestBody { content, required, ..RequestBody::default() })
     }
@@ -92,7 +100,9 @@ impl Document<'_> {
         input: &MessageDescriptor,
     ) -> Value {
         let bound = binding.bound();
-        let shape = BodyShape { bound: &bound, open: method.http.form };
+        let mask = input.fields().find(|it| binding.infers(it));
+        let inferred = mask.as_ref().map(|it| it.name());
+        let shape = BodyShape { bound: &bound, open: method.http.form, inferred };
         let name = component_name(input.full_name(), Direction::Request);
         let name = match bound.is_empty() {
             true => name,
@@ -103,6 +113,14 @@ impl Document<'_> {
         };
         self.schemas.body(&name, input, shape)
     }
+}
+
+/// The comment's text, and what OpenAPI has no words for.
+fn described(text: &str, method: &Method, binding: &Binding) -> String {
+    let own = (!text.is_empty()).then(|| text.to_owned());
+    let streams = stream::words(method, binding).into_iter().map(str::to_owned);
+    let paragraphs = own.into_iter().chain(streams).chain(parameter::words(method, binding));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// `ClinicalService_GetBiomarker`; further bindings of a method end with `_2`, `_3`.

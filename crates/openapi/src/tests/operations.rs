@@ -151,7 +151,7 @@ fn failures_are_those_that_the_method_can_meet() {
     let public = "option (loop.options.v1.access) = {callers: PUBLIC};
                   option (loop.options.v1.audit) = {none: \"public\"};";
     for (rule, options, more) in [
-        (r#"get: "/v1/do""#, public, &["200"][..]),
+        (r#"get: "/v1/do""#, public, &["200", "304"][..]),
         (r#"get: "/v1/do""#, READ, &["200", "401", "403"]),
         (r#"get: "/v1/do/{id}""#, READ, &["200", "401", "403", "404"]),
         (r#"delete: "/v1/do""#, WRITE, &["200", "401", "403", "409", "412"]),
