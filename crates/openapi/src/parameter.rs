@@ -192,11 +192,8 @@ fn walk(
     for field in message.fields() {
         let name = format!("{prefix}{}", field.name());
         match field.kind() {
-            Kind::Message(entry) if field.is_map() => {
-                if has_text_form(&entry.map_entry_value_field().kind()) {
-                    visit(name, &field);
-                }
-            }
+            _ if field.is_map() && has_text_values(&field) => visit(name, &field),
+            _ if field.is_map() => {}
             kind if has_text_form(&kind) => visit(name, &field),
             Kind::Message(inner) if !is_open(&inner) => {}
             Kind::Message(_) if field.is_list() => visit(name, &field),
@@ -207,6 +204,12 @@ fn walk(
         }
     }
     outer.pop();
+}
+
+/// Whether the values of a map can stand in a query.
+fn has_text_values(map: &FieldDescriptor) -> bool {
+    let Kind::Message(entry) = map.kind() else { return false };
+    has_text_form(&entry.map_entry_value_field().kind())
 }
 
 /// Whether a message's fields can be addressed one by one.
