@@ -48,20 +48,15 @@ pub(crate) fn component(name: &str) -> Parameter {
             let text = "The entity tag of what is to be changed, as `ETag` or `etag` had it. If it \
                         has changed since, the call fails with 412 and does nothing. Stands for \
                         `etag` in the request; both must be the same. `*` asks for nothing.";
-            let schema = json!({
-                "type": "string", "pattern": "^(\\*|\"[!#-~]*\")$", "description": text,
-            });
-            parameter::header("If-Match", false, schema)
+            let pattern = "^(\\*|(W/)?\"[!#-~\\x80-\\xff]*\")$";
+            let schema = json!({"type": "string", "pattern": pattern, "description": text});
+            parameter::header("If-Match", false, schema, Some("\"4\""))
         }
         _ => {
-            let text = "The entity tags of the answers that the caller has. If the present one is \
-                        among them, the answer is 304 without a body.";
-            let schema = json!({
-                "type": "string",
-                "pattern": "^(\\*|(W/)?\"[!#-~]*\"(, ?(W/)?\"[!#-~]*\")*)$",
-                "description": text,
-            });
-            parameter::header("If-None-Match", false, schema)
+            let text = "The entity tags of the answers that the caller has, in a list, or `*`. If \
+                        the present one is among them, the answer is 304 without a body.";
+            let schema = json!({"type": "string", "description": text});
+            parameter::header("If-None-Match", false, schema, Some("\"4\""))
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Error,
     binding::{Binding, Body},
     comment,
-    document::{Document, tag},
+    document::{Document, schema_object, tag},
     parameter,
     response::{anything, is_http_body, json_media},
     schema::{BodyShape, Direction, component_name},
@@ -70,6 +70,8 @@ impl Document<'_> {
             return Some(RequestBody { content, ..RequestBody::default() });
         }
         if method.http.form {
+            let schema = self.form_schema(method, binding).map(schema_object);
+            let media = MediaType { schema, ..media };
             content.insert(0, ("application/x-www-form-urlencoded".to_owned(), media));
         }
         let parts = self.parts(method, binding);
@@ -86,30 +88,31 @@ impl Document<'_> {
         }
         let schema = match value::well_known(&input, Direction::Request) {
             Some(schema) => schema,
-            None => self.body_schema(method, binding, &input),
+            None => self.body_schema(binding, &input, false),
         };
         let required = self.schemas.has_required(&schema);
         let (kind, media) = json_media(schema);
         (required, kind, media)
     }
 
-    fn body_schema(
-        &mut self,
-        method: &Method,
-        binding: &Binding,
-        input: &MessageDescriptor,
-    ) -> Value {
+    /// The schema of a form: as that of JSON, but unknown fields are ignored.
+    fn form_schema(&mut self, method: &Method, binding: &Binding) -> Option<Value> {
+        let whole = matches!(binding.body, Body::Whole);
+        whole.then(|| self.body_schema(binding, &method.descriptor.input(), true))
+    }
+
+    fn body_schema(&mut self, binding: &Binding, input: &MessageDescriptor, open: bool) -> Value {
         let bound = binding.bound();
         let mask = input.fields().find(|it| binding.infers(it));
         let inferred = mask.as_ref().map(|it| it.name());
-        let shape = BodyShape { bound: &bound, open: method.http.form, inferred };
+        let shape = BodyShape { bound: &bound, open, inferred };
         let name = component_name(input.full_name(), Direction::Request);
-        let name = match bound.is_empty() {
-            true => name,
-            false => {
-                let stem = name.strip_suffix("Request").unwrap_or(&name);
-                format!("{stem}Body{}", binding.suffix)
-            }
+        let stem = name.strip_suffix("Request").unwrap_or(&name);
+        let name = match (bound.is_empty(), open) {
+            (true, false) => name,
+            (true, true) => format!("{stem}Form"),
+            (false, false) => format!("{stem}Body{}", binding.suffix),
+            (false, true) => format!("{stem}Form{}", binding.suffix),
         };
         self.schemas.body(&name, input, shape)
     }

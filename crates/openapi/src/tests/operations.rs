@@ -199,8 +199,9 @@ fn an_oauth_method_takes_forms_and_fails_by_rfc_6749() {
     let kinds: Vec<_> = operation["requestBody"]["content"].as_object().unwrap().keys().collect();
     assert!(kinds.contains(&&"application/x-www-form-urlencoded".to_owned()));
     assert!(kinds.contains(&&"application/json".to_owned()));
-    let request = &document["components"]["schemas"]["test.v1.DoRequest"];
-    assert_eq!(request["additionalProperties"], Value::Null);
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["test.v1.DoForm"]["additionalProperties"], Value::Null);
+    assert_eq!(schemas["test.v1.DoRequest"]["additionalProperties"], false);
     assert_eq!(
         operation["responses"]["401"]["$ref"],
         "#/components/responses/OAuthUnauthenticated"
