@@ -50,13 +50,13 @@ pub(crate) fn component(name: &str) -> Parameter {
                         `etag` in the request; both must be the same. `*` asks for nothing.";
             let pattern = "^(\\*|(W/)?\"[!#-~\\x80-\\xff]*\")$";
             let schema = json!({"type": "string", "pattern": pattern, "description": text});
-            parameter::header("If-Match", false, schema, Some("\"4\""))
+            parameter::header("If-Match", false, schema)
         }
         _ => {
             let text = "The entity tags of the answers that the caller has, in a list, or `*`. If \
                         the present one is among them, the answer is 304 without a body.";
             let schema = json!({"type": "string", "description": text});
-            parameter::header("If-None-Match", false, schema, Some("\"4\""))
+            parameter::header("If-None-Match", false, schema)
         }
     }
 }

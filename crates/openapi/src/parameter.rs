@@ -70,7 +70,7 @@ pub(crate) fn shared(name: &str) -> Parameter {
 fn brand_id() -> Parameter {
     let text = "The brand to act in. Only for machine clients, within the brands of their token.";
     let schema = json!({"type": "string", "pattern": "^[a-z0-9_-]{1,32}$", "description": text});
-    header("X-Brand-Id", false, schema, None)
+    header("X-Brand-Id", false, schema)
 }
 
 fn idempotency_key(idempotency: Idempotency) -> Option<Parameter> {
@@ -85,16 +85,11 @@ fn idempotency_key(idempotency: Idempotency) -> Option<Parameter> {
          another body it fails with 409."
     );
     let schema = json!({"type": "string", "pattern": "^[!-~]{1,128}$", "description": text});
-    Some(header("Idempotency-Key", required, schema, None))
+    Some(header("Idempotency-Key", required, schema))
 }
 
-pub(crate) fn header(
-    name: &str,
-    required: bool,
-    schema: Value,
-    example: Option<&str>,
-) -> Parameter {
-    let parameter_data = data(name.to_owned(), required, schema, example.map(Value::from));
+pub(crate) fn header(name: &str, required: bool, schema: Value) -> Parameter {
+    let parameter_data = data(name.to_owned(), required, schema, None);
     Parameter::Header { parameter_data, style: HeaderStyle::Simple }
 }
 
