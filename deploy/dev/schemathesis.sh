@@ -59,6 +59,8 @@ PYTHON
 api=${place%% *}
 tokens=${place#* }
 
+# It keeps notes in the folder it is started in.
+cd "$data"
 for token in $tokens; do
   "$root/.tools/venv/bin/schemathesis" --config-file "$root/deploy/dev/schemathesis.toml" \
     run "$api/openapi.json" --header "Authorization: Bearer $token" \
