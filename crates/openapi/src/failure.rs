@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     binding::{Binding, Body},
+    conditional,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
@@ -49,7 +50,7 @@ const FAILURES: [Failure; 13] = [
     failure(
         412,
         "PreconditionFailed",
-        "`precondition_failed`: its present state does not allow this.",
+        "`precondition_failed`: its present state, or `If-Match`, does not allow this.",
         None,
     ),
     failure(413, "TooLarge", "`too_large`: the body is larger than the limit.", None),
@@ -87,7 +88,7 @@ pub(crate) fn of(method: &Method, binding: &Binding, reasons: &[&str]) -> Vec<&'
         403 => !public,
         404 => !binding.variables.is_empty() || reasons.iter().any(missing),
         409 => writes || method.idempotency != Idempotency::None,
-        412 => writes,
+        412 => writes || conditional::takes_tag(method, binding),
         413 | 415 => has_body,
         422 => writes && has_body,
         _ => true,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::document::schema_object;
 
+pub(crate) const ETAG: &str = "ETag";
 pub(crate) const REQUEST_ID: &str = "X-Request-Id";
 pub(crate) const REPLAYED: &str = "Idempotent-Replayed";
 pub(crate) const RETRY_AFTER: &str = "Retry-After";
@@ -23,6 +24,11 @@ pub(crate) fn component(name: &str) -> ReferenceOr<Header> {
         REPLAYED => (
             "`true` when this is the stored answer to an earlier call with the same key.",
             json!({"type": "string", "enum": ["true"]}),
+        ),
+        ETAG => (
+            "The entity tag of the answer, for `If-None-Match`, and for `If-Match` where a method \
+             takes it. Absent where the answer has no `etag` and is short.",
+            json!({"type": "string"}),
         ),
         RETRY_AFTER => ("Seconds to wait before the next attempt.", count()),
         WWW_AUTHENTICATE => (

@@ -6,6 +6,7 @@
 
 mod binding;
 mod comment;
+mod conditional;
 mod document;
 mod enumeration;
 mod example;
@@ -13,9 +14,11 @@ mod failure;
 mod header;
 mod operation;
 mod parameter;
+mod parts;
 mod response;
 mod schema;
 mod security;
+mod stream;
 mod value;
 
 use registry::{Registry, Service};

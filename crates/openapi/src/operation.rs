@@ -9,10 +9,11 @@ use crate::{
     Error,
     binding::{Binding, Body},
     comment,
-    document::{Document, tag},
+    document::{Document, schema_object, tag},
+    parameter,
     response::{anything, is_http_body, json_media},
     schema::{BodyShape, Direction, component_name},
-    security, value,
+    security, stream, value,
 };
 
 impl Document<'_> {
@@ -31,7 +32,7 @@ impl Document<'_> {
         let mut operation = Operation {
             tags: vec![tag(service)],
             summary: present(summary),
-            description: present(description),
+            description: present(&described(description, method, binding)),
             operation_id: Some(operation_id(method, binding)),
             parameters: self.parameters(method, binding),
             request_body: self.request_body(method, binding).map(ReferenceOr::Item),
@@ -63,9 +64,18 @@ impl Document<'_> {
         };
         media.example = self.examples.request(method, binding);
         let mut content = vec![(kind, media.clone())];
+        if method.descriptor.is_client_streaming() && content[0].0 == "application/json" {
+            let message = media.schema.map(|it| it.json_schema.to_value()).unwrap_or_default();
+            let content = self.requests(message, media.example).into_iter().collect();
+            return Some(RequestBody { content, ..RequestBody::default() });
+        }
         if method.http.form {
+            let schema = self.form_schema(method, binding).map(schema_object);
+            let media = MediaType { schema, ..media };
             content.insert(0, ("application/x-www-form-urlencoded".to_owned(), media));
         }
+        let parts = self.parts(method, binding);
+        content.extend(parts.map(|it| ("multipart/form-data".to_owned(), it)));
         let content = content.into_iter().collect();
         Some(RequestBody { content, required, ..RequestBody::default() })
     }
@@ -78,31 +88,42 @@ impl Document<'_> {
         }
         let schema = match value::well_known(&input, Direction::Request) {
             Some(schema) => schema,
-            None => self.body_schema(method, binding, &input),
+            None => self.body_schema(binding, &input, false),
         };
         let required = self.schemas.has_required(&schema);
         let (kind, media) = json_media(schema);
         (required, kind, media)
     }
 
-    fn body_schema(
-        &mut self,
-        method: &Method,
-        binding: &Binding,
-        input: &MessageDescriptor,
-    ) -> Value {
+    /// The schema of a form: as that of JSON, but unknown fields are ignored.
+    fn form_schema(&mut self, method: &Method, binding: &Binding) -> Option<Value> {
+        let whole = matches!(binding.body, Body::Whole);
+        whole.then(|| self.body_schema(binding, &method.descriptor.input(), true))
+    }
+
+    fn body_schema(&mut self, binding: &Binding, input: &MessageDescriptor, open: bool) -> Value {
         let bound = binding.bound();
-        let shape = BodyShape { bound: &bound, open: method.http.form };
+        let mask = input.fields().find(|it| binding.infers(it));
+        let inferred = mask.as_ref().map(|it| it.name());
+        let shape = BodyShape { bound: &bound, open, inferred };
         let name = component_name(input.full_name(), Direction::Request);
-        let name = match bound.is_empty() {
-            true => name,
-            false => {
-                let stem = name.strip_suffix("Request").unwrap_or(&name);
-                format!("{stem}Body{}", binding.suffix)
-            }
+        let stem = name.strip_suffix("Request").unwrap_or(&name);
+        let name = match (bound.is_empty(), open) {
+            (true, false) => name,
+            (true, true) => format!("{stem}Form"),
+            (false, false) => format!("{stem}Body{}", binding.suffix),
+            (false, true) => format!("{stem}Form{}", binding.suffix),
         };
         self.schemas.body(&name, input, shape)
     }
+}
+
+/// The comment's text, and what OpenAPI has no words for.
+fn described(text: &str, method: &Method, binding: &Binding) -> String {
+    let own = (!text.is_empty()).then(|| text.to_owned());
+    let streams = stream::words(method, binding).into_iter().map(str::to_owned);
+    let paragraphs = own.into_iter().chain(streams).chain(parameter::words(method, binding));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// `ClinicalService_GetBiomarker`; further bindings of a method end with `_2`, `_3`.

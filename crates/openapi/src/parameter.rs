@@ -10,10 +10,13 @@ use serde_json::{Value, json};
 
 use crate::{
     binding::{Binding, Body, Variable},
+    conditional,
     document::{Document, schema_object},
-    schema::{Direction, Schemas},
+    schema::{Direction, INFERRED, Schemas},
     value::has_text_form,
 };
+
+const BRAND_ID: &str = "BrandId";
 
 impl Document<'_> {
     pub fn parameters(
@@ -27,22 +30,44 @@ impl Document<'_> {
         for variable in &binding.variables {
             all.push(path(&mut self.schemas, variable, example(&variable.field_path)));
         }
-        for (name, field, required) in query_fields(&self.schemas, method, binding) {
+        for (name, field) in query_fields(method, binding) {
+            if !has_text_form(&field.kind()) || field.is_map() {
+                continue;
+            }
+            let is_inferred = binding.infers(&field);
+            let required = !name.contains('.')
+                && !is_inferred
+                && self.schemas.is_required(&field, Direction::Request);
             let value = example(&name);
-            all.push(query(&mut self.schemas, name, &field, required, value));
+            let mut parameter = query(&mut self.schemas, name, &field, required, value);
+            if is_inferred && let Parameter::Query { parameter_data, .. } = &mut parameter {
+                let text = parameter_data.description.get_or_insert_default();
+                *text = format!("{text} {INFERRED}").trim_start().to_owned();
+            }
+            all.push(parameter);
         }
         all.extend(idempotency_key(method.idempotency));
         let mut all: Vec<_> = all.into_iter().map(ReferenceOr::Item).collect();
-        if method.callers.contains(&Caller::Service) {
-            self.names_brand = true;
-            all.push(ReferenceOr::ref_("#/components/parameters/BrandId"));
+        let shared = [
+            (conditional::IF_NONE_MATCH, conditional::is_cached(method, binding)),
+            (conditional::IF_MATCH, conditional::takes_tag(method, binding)),
+            (BRAND_ID, method.callers.contains(&Caller::Service)),
+        ];
+        for (name, _) in shared.into_iter().filter(|it| it.1) {
+            self.shared.insert(name);
+            all.push(ReferenceOr::ref_(&format!("#/components/parameters/{name}")));
         }
         all
     }
 }
 
+/// The component of a shared parameter's name.
+pub(crate) fn shared(name: &str) -> Parameter {
+    if name == BRAND_ID { brand_id() } else { conditional::component(name) }
+}
+
 /// `X-Brand-Id`, which only machine clients may send.
-pub(crate) fn brand_id() -> Parameter {
+fn brand_id() -> Parameter {
     let text = "The brand to act in. Only for machine clients, within the brands of their token.";
     let schema = json!({"type": "string", "pattern": "^[a-z0-9_-]{1,32}$", "description": text});
     header("X-Brand-Id", false, schema)
@@ -63,7 +88,7 @@ fn idempotency_key(idempotency: Idempotency) -> Option<Parameter> {
     Some(header("Idempotency-Key", required, schema))
 }
 
-fn header(name: &str, required: bool, schema: Value) -> Parameter {
+pub(crate) fn header(name: &str, required: bool, schema: Value) -> Parameter {
     let parameter_data = data(name.to_owned(), required, schema, None);
     Parameter::Header { parameter_data, style: HeaderStyle::Simple }
 }
@@ -122,13 +147,22 @@ fn data(name: String, required: bool, mut schema: Value, example: Option<Value>)
     }
 }
 
-/// The fields that neither the path nor the body sets, by dotted name, and whether they are
-/// required. Those without a text form cannot be sent.
-fn query_fields(
-    schemas: &Schemas<'_>,
-    method: &Method,
-    binding: &Binding,
-) -> Vec<(String, FieldDescriptor, bool)> {
+/// What is to be said of fields that the query sets piece by piece: OpenAPI has no style for them.
+pub(crate) fn words(method: &Method, binding: &Binding) -> Option<String> {
+    let pieces = query_fields(method, binding).into_iter().filter_map(|(name, field)| {
+        let Kind::Message(inner) = field.kind() else { return None };
+        if field.is_map() {
+            return Some(format!("the map `{name}` as `{name}[key]`"));
+        }
+        let first = inner.fields().next().filter(|_| !has_text_form(&field.kind()))?;
+        Some(format!("the list `{name}` as `{name}[0].{}` and so on", first.name()))
+    });
+    let pieces: Vec<_> = pieces.collect();
+    (!pieces.is_empty()).then(|| format!("In the query, send {}.", pieces.join(", ")))
+}
+
+/// The fields that neither the path nor the body sets, by dotted name.
+fn query_fields(method: &Method, binding: &Binding) -> Vec<(String, FieldDescriptor)> {
     let mut taken: Vec<String> = binding.variables.iter().map(|it| it.field_path.clone()).collect();
     match &binding.body {
         Body::Whole => return Vec::new(),
@@ -138,9 +172,8 @@ fn query_fields(
     let mut found = Vec::new();
     let mut outer = Vec::new();
     walk(&method.descriptor.input(), "", &mut outer, &mut |name, field| {
-        let required = !name.contains('.') && schemas.is_required(field, Direction::Request);
         if !taken.contains(&name) {
-            found.push((name, field.clone(), required));
+            found.push((name, field.clone()));
         }
     });
     let inside = |name: &str| taken.iter().any(|it| name.starts_with(&format!("{it}.")));
@@ -148,7 +181,7 @@ fn query_fields(
     found
 }
 
-/// Visits every field with a text form, through singular messages, each of them once on a way.
+/// Visits every field that a query can set, through singular messages, each of them once on a way.
 fn walk(
     message: &MessageDescriptor,
     prefix: &str,
@@ -156,21 +189,27 @@ fn walk(
     visit: &mut dyn FnMut(String, &FieldDescriptor),
 ) {
     outer.push(message.full_name().to_owned());
-    for field in message.fields().filter(|it| !it.is_map()) {
+    for field in message.fields() {
         let name = format!("{prefix}{}", field.name());
         match field.kind() {
+            _ if field.is_map() && has_text_values(&field) => visit(name, &field),
+            _ if field.is_map() => {}
             kind if has_text_form(&kind) => visit(name, &field),
-            Kind::Message(inner)
-                if !field.is_list()
-                    && is_open(&inner)
-                    && !outer.contains(&inner.full_name().into()) =>
-            {
+            Kind::Message(inner) if !is_open(&inner) => {}
+            Kind::Message(_) if field.is_list() => visit(name, &field),
+            Kind::Message(inner) if !outer.contains(&inner.full_name().into()) => {
                 walk(&inner, &format!("{name}."), outer, visit);
             }
             _ => {}
         }
     }
     outer.pop();
+}
+
+/// Whether the values of a map can stand in a query.
+fn has_text_values(map: &FieldDescriptor) -> bool {
+    let Kind::Message(entry) = map.kind() else { return false };
+    has_text_form(&entry.map_entry_value_field().kind())
 }
 
 /// Whether a message's fields can be addressed one by one.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     binding::Binding,
+    conditional,
     document::{Document, schema_object},
     failure::{self, Failure},
     header,
@@ -19,6 +20,9 @@ impl Document<'_> {
         let status = success_status(method);
         let success = self.success(method, binding, status);
         let mut all = vec![(StatusCode::Code(status), ReferenceOr::Item(success))];
+        if conditional::is_cached(method, binding) {
+            all.push((StatusCode::Code(304), self.not_modified()));
+        }
         for failure in failure::of(method, binding, reasons) {
             let response = self.failure(failure, method.http.oauth_errors);
             all.push((StatusCode::Code(failure.status), response));
@@ -32,6 +36,9 @@ impl Document<'_> {
         if method.idempotency != Idempotency::None {
             headers.push(header::REPLAYED);
         }
+        if conditional::has_tag(method, binding) {
+            headers.push(header::ETAG);
+        }
         let output = method.descriptor.output();
         let description = match status {
             201 => "Created.",
@@ -43,9 +50,24 @@ impl Document<'_> {
         if output.full_name() != "google.protobuf.Empty" {
             let (kind, mut media) = self.answer(&output, binding);
             media.example = self.examples.response(method, binding);
-            response.content.insert(kind, media);
+            if method.descriptor.is_server_streaming() && kind == "application/json" {
+                let message = media.schema.map(|it| it.json_schema.to_value()).unwrap_or_default();
+                response.content.extend(self.answers(message, media.example));
+            } else {
+                response.content.insert(kind, media);
+            }
         }
         response
+    }
+
+    /// A reference to the component of 304.
+    fn not_modified(&mut self) -> ReferenceOr<Response> {
+        let mut headers = vec![header::REQUEST_ID, header::ETAG];
+        headers.extend(header::QUOTA);
+        let text = "The caller has the answer already, as `If-None-Match` says.";
+        let response = self.response(text, &headers);
+        self.responses.insert("NotModified".to_owned(), response);
+        ReferenceOr::ref_("#/components/responses/NotModified")
     }
 
     /// The media type and schema of an answer.

@@ -28,7 +28,12 @@ pub(crate) struct BodyShape<'a> {
     pub bound: &'a [&'a str],
     /// Unknown fields are ignored, as RFC 6749 section 3.2 asks of forms.
     pub open: bool,
+    /// The field that is read off the others where nobody sends it.
+    pub inferred: Option<&'a str>,
 }
+
+/// What is said of a mask that nobody need send.
+pub(crate) const INFERRED: &str = "Where it is absent, it names the members of the body.";
 
 impl<'a> Schemas<'a> {
     pub fn new(registry: &'a Registry) -> Self {
@@ -92,10 +97,14 @@ impl<'a> Schemas<'a> {
         let mut properties = Map::new();
         let mut required = Vec::new();
         for field in message.fields().filter(|it| !shape.bound.contains(&it.name())) {
-            properties.insert(field.name().to_owned(), self.field(&field, direction));
-            if self.is_required(&field, direction) {
+            let mut property = self.field(&field, direction);
+            if shape.inferred == Some(field.name()) {
+                let text = property["description"].as_str().unwrap_or_default();
+                property["description"] = format!("{text} {INFERRED}").trim_start().into();
+            } else if self.is_required(&field, direction) {
                 required.push(field.name().to_owned());
             }
+            properties.insert(field.name().to_owned(), property);
         }
         let mut schema = json!({"type": "object", "properties": properties});
         let mut text = vec![comment::of(&message.parent_file(), message.path())];

@@ -1,6 +1,7 @@
 //! Each mapping from a contract to a document, over contracts small enough to read.
 
 mod documents;
+mod forms;
 mod operations;
 mod schemas;
 

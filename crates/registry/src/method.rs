@@ -56,6 +56,7 @@ pub enum Idempotency {
 pub struct Http {
     pub form: bool,
     pub oauth_errors: bool,
+    pub multipart: bool,
     /// 0: the default.
     pub success_status: u32,
 }
@@ -198,6 +199,7 @@ fn http(option: Option<DynamicMessage>) -> Http {
     option.map_or_else(Http::default, |it| Http {
         form: flag(&it, "form"),
         oauth_errors: flag(&it, "oauth_errors"),
+        multipart: flag(&it, "multipart"),
         success_status: unsigned(&it, "success_status"),
     })
 }

@@ -11,7 +11,7 @@ use super::{Ongoing, rest};
 use crate::entity_tag::{self, EntityTag, Malformed, Named};
 
 /// The least body whose tag is made here, in bytes. A shorter one travels in one packet, as a 304
-/// does. From here on the hash takes a thousandth of what it saves: 30 ns for each 1000 bytes.
+/// does. A longer one is hashed in 30 ns for each 1000 bytes, a thirtieth of what wording it took.
 const WORTHWHILE: usize = 1024;
 
 /// The tag of an answer by its message's `etag`.

@@ -29,7 +29,7 @@ struct Said {
 /// The one message of a call. A body of known length goes on while it comes.
 pub(super) async fn whole(ongoing: &Ongoing, body: Body) -> Result<(Body, Fault), Status> {
     let said = Said::by(ongoing)?;
-    let (length, body) = match long(&ongoing.head.headers)? {
+    let (length, body) = match long(&ongoing.head.headers) {
         Some(length) => (length, body),
         None => {
             let body = ongoing.read(body).await?;
@@ -52,9 +52,10 @@ pub(super) fn pieces(ongoing: &Ongoing, body: Body) -> Result<(Body, Fault), Sta
 }
 
 /// The length of a body that is not awaited.
-fn long(headers: &HeaderMap) -> Result<Option<usize>, Error> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
-    Ok(length.filter(|it| LONG <= *it).filter(|_| Coding::of(headers).is_ok_and(|it| it.is_none())))
+fn long(headers: &HeaderMap) -> Option<usize> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    let is_coded = !matches!(Coding::of(headers), Ok(None));
+    (LONG <= length && !is_coded).then_some(length)
 }
 
 impl Said {

@@ -39,8 +39,24 @@ fn anything() -> impl Strategy<Value = Anything> {
         prop_oneof![4 => select(known.to_vec()).prop_map(str::to_owned), 1 => "[!-~&&[^?#/]]{0,8}"];
     let made = proptest::collection::vec(segment, 0..4).prop_map(|it| format!("/{}", it.join("/")));
     let path = prop_oneof![select(PATHS.to_vec()).prop_map(str::to_owned), made];
-    let names = ["content-type", "accept", "x-brand-id", "x-request-id", "content-encoding"];
-    let values = ["application/json", "application/x-www-form-urlencoded", "identity", "loop"];
+    let names = [
+        "content-type",
+        "accept",
+        "x-brand-id",
+        "x-request-id",
+        "content-encoding",
+        "if-match",
+        "if-none-match",
+    ];
+    let values = [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "identity",
+        "loop",
+        "\"4\"",
+        "W/\"4\", *",
+        "*",
+    ];
     let value =
         prop_oneof![3 => select(values.to_vec()).prop_map(str::to_owned), 1 => "[ -~]{0,12}"];
     let headers = proptest::collection::vec((select(names.to_vec()), value), 0..4);

@@ -7,6 +7,7 @@ use records_contract::v1::{
     records_service_client::RecordsServiceClient,
 };
 use tokio::task::JoinSet;
+use tonic::Code;
 
 use crate::wire;
 
@@ -52,12 +53,16 @@ async fn ask_all(
         asked.spawn(async move {
             let peer = peers.within(service.name, &context).await?;
             let answer = RecordsServiceClient::new(peer).list_audit_entries(request).await;
-            let answer = answer.map_err(|status| {
-                Error::unavailable(
+            let answer = answer.map_err(|status| match status.code() {
+                // The filter came from the caller as it is.
+                Code::InvalidArgument => {
+                    Error::new(Code::InvalidArgument, "VALIDATION", status.message())
+                }
+                _ => Error::unavailable(
                     "AUDIT_LOG_INCOMPLETE",
                     format!("{} does not answer", service.name),
                 )
-                .caused_by(kit::from_peer(status))
+                .caused_by(kit::from_peer(status)),
             })?;
             Ok((service.name, answer.into_inner()))
         });

@@ -36,6 +36,19 @@ pub enum ComplianceRegime {
 }
 
 impl Brand {
+    /// The entity tag, with its quotation marks (AIP-154).
+    pub fn etag(&self) -> String {
+        format!("\"{}\"", self.version)
+    }
+
+    /// Fails if the caller knows another brand than this one. Who names no etag knows nothing.
+    pub fn expect(&self, etag: &str) -> Result<()> {
+        match etag.is_empty() || etag == self.etag() {
+            true => Ok(()),
+            false => Err(Error::precondition("ETAG_STALE", "the brand has changed since")),
+        }
+    }
+
     /// Applies what was sent; what was not stays. A brand that opened never becomes a draft again.
     pub fn update(self, name: Option<&str>, status: Option<Status>, now: Time) -> Result<Self> {
         let status = status.unwrap_or(self.status);
@@ -65,6 +78,15 @@ mod tests {
             version: 3,
             created_at: Time::UNIX_EPOCH,
             updated_at: Time::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn only_the_present_etag_is_expected() {
+        let brand = brand(Status::Active);
+        assert!(brand.expect("").is_ok() && brand.expect("\"3\"").is_ok());
+        for etag in ["\"2\"", "3", "W/\"3\"", "*"] {
+            assert_eq!(brand.expect(etag).unwrap_err().reason(), "ETAG_STALE", "{etag}");
         }
     }
 

@@ -35,6 +35,7 @@ impl PlatformService for Rpc {
         let call = Call::of(request)?;
         let mut tx = self.platform.db.begin(&call).await?;
         let brand = store::lock(&mut tx, &call.body.id).await?;
+        brand.expect(&call.body.etag)?;
         let status = wire::status(call.body.status());
         let brand = brand.update(call.body.name.as_deref(), status, tx.now())?;
         let tx = tx.record(wire::changed(brand)).await?;

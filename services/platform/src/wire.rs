@@ -20,13 +20,13 @@ pub fn changed(brand: Brand) -> Change<Brand> {
 
 pub fn brand(it: Brand) -> pb::Brand {
     pb::Brand {
+        etag: it.etag(),
         id: it.id.to_string(),
         slug: it.slug,
         name: it.name,
         status: pb::BrandStatus::from(it.status).into(),
         compliance_regime: pb::ComplianceRegime::from(it.compliance_regime).into(),
         config: Some(struct_of(&it.config)),
-        etag: format!("\"{}\"", it.version),
         created_at: Some(timestamp(it.created_at)),
         updated_at: Some(timestamp(it.updated_at)),
     }

@@ -46,6 +46,9 @@ pub struct UpdateBrandRequest {
     pub name: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(enumeration = "BrandStatus", tag = "3")]
     pub status: i32,
+    /// The brand's etag as it was read. If it has changed since, the call fails.
+    #[prost(string, tag = "4")]
+    pub etag: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpdateBrandResponse {
@@ -303,7 +306,8 @@ pub mod platform_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Changes a brand's name or status; only what is sent changes.
-        /// Fails with BRAND_NOT_FOUND, and with BRAND_STATUS when the status cannot follow the present one.
+        /// Fails with BRAND_NOT_FOUND, with ETAG_STALE when the brand is no longer the one that was read,
+        /// and with BRAND_STATUS when the status cannot follow the present one.
         pub async fn update_brand(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateBrandRequest>,
@@ -381,7 +385,8 @@ pub mod platform_service_server {
             tonic::Status,
         >;
         /// Changes a brand's name or status; only what is sent changes.
-        /// Fails with BRAND_NOT_FOUND, and with BRAND_STATUS when the status cannot follow the present one.
+        /// Fails with BRAND_NOT_FOUND, with ETAG_STALE when the brand is no longer the one that was read,
+        /// and with BRAND_STATUS when the status cannot follow the present one.
         async fn update_brand(
             &self,
             request: tonic::Request<super::UpdateBrandRequest>,
@@ -706,6 +711,7 @@ impl ::contract::Validate for UpdateBrandRequest {
             rules.max_len("name", it, 100);
         }
             rules.require(BrandStatus::try_from(self.status).is_ok(), "status", "must be a defined value");
+            rules.max_len("etag", &self.etag, 64);
     }
 }
 

@@ -151,7 +151,7 @@ fn failures_are_those_that_the_method_can_meet() {
     let public = "option (loop.options.v1.access) = {callers: PUBLIC};
                   option (loop.options.v1.audit) = {none: \"public\"};";
     for (rule, options, more) in [
-        (r#"get: "/v1/do""#, public, &["200"][..]),
+        (r#"get: "/v1/do""#, public, &["200", "304"][..]),
         (r#"get: "/v1/do""#, READ, &["200", "401", "403"]),
         (r#"get: "/v1/do/{id}""#, READ, &["200", "401", "403", "404"]),
         (r#"delete: "/v1/do""#, WRITE, &["200", "401", "403", "409", "412"]),
@@ -199,8 +199,9 @@ fn an_oauth_method_takes_forms_and_fails_by_rfc_6749() {
     let kinds: Vec<_> = operation["requestBody"]["content"].as_object().unwrap().keys().collect();
     assert!(kinds.contains(&&"application/x-www-form-urlencoded".to_owned()));
     assert!(kinds.contains(&&"application/json".to_owned()));
-    let request = &document["components"]["schemas"]["test.v1.DoRequest"];
-    assert_eq!(request["additionalProperties"], Value::Null);
+    let schemas = &document["components"]["schemas"];
+    assert_eq!(schemas["test.v1.DoForm"]["additionalProperties"], Value::Null);
+    assert_eq!(schemas["test.v1.DoRequest"]["additionalProperties"], false);
     assert_eq!(
         operation["responses"]["401"]["$ref"],
         "#/components/responses/OAuthUnauthenticated"

@@ -119,20 +119,24 @@ class Platform:
         self,
         *,
         id: str,
+        etag: str | None = None,
         name: str | None = None,
         status: BrandStatus | None = None,
         options: CallOptions | None = None,
     ) -> Brand:
         """Changes a brand's name or status; only what is sent changes.
 
-        Fails with BRAND_NOT_FOUND, and with BRAND_STATUS when the status cannot follow
-        the present one.
+        Fails with BRAND_NOT_FOUND, with ETAG_STALE when the brand is no longer the one
+        that was read, and with BRAND_STATUS when the status cannot follow the present
+        one.
 
         Args:
         - id: The brand's UUID or slug.
+        - etag: The brand's etag as it was read. If it has changed since, the call fails.
         """
         request: dict[str, Any] = {
             "id": id,
+            "etag": etag,
             "name": name,
             "status": status,
         }
@@ -228,20 +232,24 @@ class AsyncPlatform:
         self,
         *,
         id: str,
+        etag: str | None = None,
         name: str | None = None,
         status: BrandStatus | None = None,
         options: CallOptions | None = None,
     ) -> Brand:
         """Changes a brand's name or status; only what is sent changes.
 
-        Fails with BRAND_NOT_FOUND, and with BRAND_STATUS when the status cannot follow
-        the present one.
+        Fails with BRAND_NOT_FOUND, with ETAG_STALE when the brand is no longer the one
+        that was read, and with BRAND_STATUS when the status cannot follow the present
+        one.
 
         Args:
         - id: The brand's UUID or slug.
+        - etag: The brand's etag as it was read. If it has changed since, the call fails.
         """
         request: dict[str, Any] = {
             "id": id,
+            "etag": etag,
             "name": name,
             "status": status,
         }

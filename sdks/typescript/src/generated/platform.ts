@@ -72,6 +72,8 @@ export interface GetBrandRequest {
 export interface UpdateBrandRequest {
   /** The brand's UUID or slug. */
   id: string;
+  /** The brand's etag as it was read. If it has changed since, the call fails. */
+  etag?: string;
   name?: string;
   status?: BrandStatus;
 }
@@ -138,8 +140,8 @@ export class Platform {
   /**
    * Changes a brand's name or status; only what is sent changes.
    *
-   * Fails with BRAND_NOT_FOUND, and with BRAND_STATUS when the status cannot follow the present
-   * one.
+   * Fails with BRAND_NOT_FOUND, with ETAG_STALE when the brand is no longer the one that was
+   * read, and with BRAND_STATUS when the status cannot follow the present one.
    */
   updateBrand(
     request: UpdateBrandRequest,

@@ -148,6 +148,15 @@ async fn reading_the_log_is_itself_recorded() {
 }
 
 #[tokio::test]
+async fn a_filter_that_no_text_can_be_is_the_callers_fault() {
+    let world = world().await;
+    let request = pb::ListAuditLogRequest { entity_id: "a\0b".into(), ..Default::default() };
+    let refused = console(&world, "loop").list_audit_log(request).await.unwrap_err();
+    assert_eq!((refused.code(), &*reason(&refused)), (Code::InvalidArgument, "VALIDATION"));
+    assert!(refused.message().contains("NUL"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_service_that_does_not_answer_is_an_error_and_not_a_hole() {
     let world = world().await;
     admit(&world, "loop").await;

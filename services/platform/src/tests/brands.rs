@@ -79,6 +79,18 @@ async fn an_update_leaves_a_new_etag_an_audit_entry_and_an_event() {
 }
 
 #[tokio::test]
+async fn an_update_of_another_state_than_the_one_read_changes_nothing() {
+    let world = world().await;
+    let read = brand(&world, "loop").await;
+    let update =
+        |name: &str| pb::UpdateBrandRequest { etag: read.etag.clone(), ..rename("loop", name) };
+    console(&world, "loop").update_brand(update("First")).await.unwrap();
+    let refused = console(&world, "loop").update_brand(update("Second")).await.unwrap_err();
+    assert_eq!((refused.code(), &*reason(&refused)), (Code::FailedPrecondition, "ETAG_STALE"));
+    assert_eq!(brand(&world, "loop").await.name, "First");
+}
+
+#[tokio::test]
 async fn a_brand_opens_and_closes_but_is_never_a_draft_again() {
     let world = world().await;
     for (status, etag) in [(Inactive, "\"2\""), (Active, "\"3\"")] {
