@@ -47,7 +47,7 @@ async fn route(
     if let Some(prefix) = &parts.prefix {
         request = match prefix.strip(request) {
             Ok(request) => request,
-            Err(response) => return response,
+            Err(response) => return *response,
         };
     }
     let record = Record::of(request.extensions());
