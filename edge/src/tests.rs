@@ -17,6 +17,7 @@ mod probe;
 mod protocols;
 mod proxies;
 mod rates;
+mod smuggling;
 mod sockets;
 mod streams;
 mod tls;
