@@ -1,5 +1,7 @@
 //! What is malformed, too large or too slow is refused before anybody looks at what it is for.
 
+mod framing;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -14,13 +16,12 @@ use crate::{Limits, Parts};
 use kit::layers::Next;
 
 /// Headers that say one thing: two of them are a request that two readers read differently.
-const SINGULAR: [HeaderName; 8] = [
+const SINGULAR: [HeaderName; 7] = [
     header::AUTHORIZATION,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::HOST,
-    header::TRANSFER_ENCODING,
     BRAND_ID,
     IDEMPOTENCY_KEY,
 ];
@@ -123,45 +124,17 @@ fn check(limits: &Limits, request: &Request<Body>) -> Result<()> {
             return Err(malformed(name.as_str(), "must be sent once"));
         }
     }
-    // RFC 9112 section 7: another coding than this would reach us undone.
-    let coding = headers.get(header::TRANSFER_ENCODING);
-    if coding.is_some_and(|it| !it.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-        return Err(malformed("transfer-encoding", "must be chunked"));
+    // RFC 9112 section 3.2. HTTP/2 names the host in its target.
+    if request.version() == Version::HTTP_11 && !headers.contains_key(header::HOST) {
+        return Err(malformed("host", "must be sent once"));
     }
-    check_host(request)?;
     Coding::of(headers)?;
+    framing::check(request)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     match length {
         Some(length) if limits.body < length => Err(body_too_large(limits.body)),
         _ => Ok(()),
     }
-}
-
-/// One host is named, and it is one: by `Host` in HTTP/1.1 (RFC 9112 section 3.2), by the target
-/// in HTTP/2, and where both do, they agree (RFC 9113 section 8.3.1).
-fn check_host(request: &Request<Body>) -> Result<()> {
-    let named = request.headers().get(header::HOST).map(|it| it.as_bytes());
-    let target = request.uri().authority().map(|it| it.as_str().as_bytes());
-    let needs_header = match request.version() {
-        Version::HTTP_09 | Version::HTTP_10 => false,
-        Version::HTTP_11 => true,
-        _ => target.is_none(),
-    };
-    match (named, target) {
-        (None, _) if needs_header => Err(malformed("host", "must be sent once")),
-        (Some(named), Some(target)) if !named.eq_ignore_ascii_case(target) => {
-            Err(malformed("host", "must be that of the target"))
-        }
-        _ if !named.into_iter().chain(target).all(is_host) => {
-            Err(malformed("host", "must be a host and maybe a port"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether text may be a host and a port (RFC 3986 section 3.2.2): not who asks, not a path.
-fn is_host(text: &[u8]) -> bool {
-    text.iter().all(|it| it.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(it))
 }
 
 /// The size of target and headers, without the four bytes around each of these.
