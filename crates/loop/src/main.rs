@@ -157,6 +157,7 @@ async fn run_async(command: Command) -> anyhow::Result<ExitCode> {
             let listener = bind(listen).await?;
             let process = process(&config, Some(listen)).await?;
             process.serve_edge(listener)?;
+            process.serve_canonical_edge().await?;
             eprintln!("the edge listens on {listen}");
             process.run_until_stopped().await?;
         }
