@@ -22,6 +22,7 @@ use kit::{
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
 use tower::ServiceExt as _;
+use transcode::Style;
 
 use crate::{
     Parts, grpc,
@@ -74,6 +75,14 @@ pub(crate) async fn call(
 impl Ongoing {
     fn called(&self) -> &Called {
         self.record.called().expect("only calls of methods come here")
+    }
+
+    /// How the answer's JSON is spelled. OAuth's (RFC 6749) and that of well-known documents
+    /// (RFC 8615) have the names that their standards give them, which are our own.
+    fn style(&self) -> Style {
+        let is_standard =
+            self.called().plan.oauth_errors() || self.head.uri.path().starts_with("/.well-known/");
+        if is_standard { Style::Rest } else { self.parts.config.style }
     }
 
     /// Reads the caller's body to its end.

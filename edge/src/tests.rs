@@ -20,5 +20,6 @@ mod rates;
 mod smuggling;
 mod sockets;
 mod streams;
+mod styles;
 mod tls;
 mod upstream;

@@ -20,7 +20,7 @@ pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>,
         return events::respond(ongoing, answer).await;
     }
     let answer = grpc::Answer::read(answer).await?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
+    respond(route(&ongoing), ongoing.style(), &answer)
 }
 
 /// A stream of messages in the body. What is wrong with one of them is told before what became of
@@ -32,7 +32,7 @@ async fn upload(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> 
         return events::respond(ongoing, answer).await.map_err(|it| fault.or(it));
     }
     let answer = grpc::Answer::read(answer).await.map_err(|it| fault.or(it))?;
-    respond(route(&ongoing), ongoing.parts.config.style, &answer)
+    respond(route(&ongoing), ongoing.style(), &answer)
 }
 
 /// The route of a call that has one.
