@@ -26,6 +26,7 @@ use kit::{
 };
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
+use transcode::Style;
 
 use crate::{
     Parts, grpc,
@@ -87,6 +88,14 @@ impl Ongoing {
         self.record.called().expect("only calls of methods come here")
     }
 
+    /// How the answer's JSON is spelled. OAuth's (RFC 6749) and that of well-known documents
+    /// (RFC 8615) have the names that their standards give them, which are our own.
+    fn style(&self) -> Style {
+        let is_standard =
+            self.called().plan.oauth_errors() || self.head.uri.path().starts_with("/.well-known/");
+        if is_standard { Style::Rest } else { self.parts.config.style }
+    }
+
     /// Reads the caller's body to its end.
     async fn read(&self, body: Body) -> Result<Bytes, Error> {
         read(&self.head.headers, body, self.parts.config.limits.body).await
@@ -135,7 +144,7 @@ impl Ongoing {
 
     /// How the caller wants the JSON of the answer.
     fn preference(&self) -> Result<Preference, Error> {
-        Preference::of(&self.head, self.parts.config.style)
+        Preference::of(&self.head, self.style())
     }
 
     /// When the call must have ended.

@@ -124,6 +124,11 @@ impl Config {
         }
     }
 
+    /// The same with JSON as proto3 has it, instead of the platform's own spelling.
+    pub fn canonical(self) -> Self {
+        Self { style: Style::Canonical, ..self }
+    }
+
     /// The scheme that callers use; TLS may end before this process.
     pub(crate) fn scheme(&self) -> &'static str {
         if self.public_url.starts_with("https://") { "https" } else { "http" }

@@ -99,8 +99,10 @@ fn cleaned(headers: &HeaderMap) -> HeaderMap {
         .flat_map(|it| it.split(','))
         .map(|it| it.trim().to_ascii_lowercase())
         .collect();
+    // A name with an underscore is one with a hyphen to those who read headers as variables.
     let stays = |name: &str| {
-        HOP_BY_HOP.contains(&name)
+        name.contains('_')
+            || HOP_BY_HOP.contains(&name)
             || BELIEVED.iter().any(|it| name.starts_with(it))
             || named.iter().any(|it| it == name)
     };

@@ -36,20 +36,20 @@ impl Prefix {
     pub(crate) fn strip(
         &self,
         mut request: Request<Body>,
-    ) -> Result<Request<Body>, Response<Body>> {
+    ) -> Result<Request<Body>, Box<Response<Body>>> {
         let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         let path = request.uri().path();
         let inside = match path.strip_prefix(&*self.path) {
-            Some("") => return Err(self.front_page(request.uri().query())),
+            Some("") => return Err(Box::new(self.front_page(request.uri().query()))),
             Some(rest) if rest.starts_with('/') => target[self.path.len()..].parse(),
             _ if path == self.metadata => METADATA.parse(),
-            _ => return Err(refuse(grpc::status(&Status::no_route()))),
+            _ => return Err(outside()),
         };
         let mut uri = request.uri().clone().into_parts();
         uri.path_and_query = inside.ok();
         match Uri::from_parts(uri) {
             Ok(uri) => *request.uri_mut() = uri,
-            Err(_) => return Err(refuse(grpc::status(&Status::no_route()))),
+            Err(_) => return Err(outside()),
         }
         Ok(request)
     }
@@ -64,6 +64,10 @@ impl Prefix {
         }
         response
     }
+}
+
+fn outside() -> Box<Response<Body>> {
+    Box::new(refuse(grpc::status(&Status::no_route())))
 }
 
 #[cfg(test)]

@@ -167,6 +167,7 @@ async fn run_async(command: Command) -> anyhow::Result<ExitCode> {
             let listeners = bind_on_cores(listen, cores)?;
             let process = process(&config, Some(listen)).await?;
             process.serve_edge_on_cores(listeners)?;
+            process.serve_canonical_edge().await?;
             eprintln!("the edge listens on {listen}, on {cores} cores");
             process.run_until_stopped().await?;
         }

@@ -104,6 +104,7 @@ fn routes() -> Routes {
 }
 
 /// One running process: what it shares, and how it ends.
+#[derive(Clone)]
 pub struct Process {
     backends: Backends,
     door: Door,
@@ -160,6 +161,14 @@ impl Process {
             let platform = self.backends.platform(service, &self.mesh);
             background::relay(&self.backends, &platform, &self.tasks, &self.work);
         }
+    }
+
+    /// Opens the second public door, if one is configured: an edge like the first, whose JSON is
+    /// spelled as proto3 has it.
+    pub async fn serve_canonical_edge(&self) -> anyhow::Result<()> {
+        let Some(address) = self.door.canonical_listen else { return Ok(()) };
+        let listener = bind(address).await.context("LOOP_CANONICAL_LISTEN")?;
+        Self { door: self.door.canonical(), ..self.clone() }.serve_edge(listener)
     }
 
     /// Serves the services of this process to others.

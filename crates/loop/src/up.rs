@@ -104,6 +104,7 @@ async fn serve(
     let process = Process::new(backends, &config)?;
     process.run_services(SERVICES).await?;
     process.serve_edge(listener)?;
+    process.serve_canonical_edge().await?;
     let credentials = Credentials::of(&key, public_url.trim_end_matches('/'), database_url);
     credentials.write(&up.data.join("credentials.json"))?;
     credentials.announce(began);

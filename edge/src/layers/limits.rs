@@ -1,5 +1,7 @@
 //! What is malformed, too large or too slow is refused before anybody looks at what it is for.
 
+mod framing;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -135,6 +137,7 @@ fn check(limits: &Limits, request: &Request<Body>) -> Result<()> {
         return Err(malformed("host", "must be sent once"));
     }
     Coding::of(headers)?;
+    framing::check(request)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     match length {
         Some(length) if limits.body < length => Err(body_too_large(limits.body)),

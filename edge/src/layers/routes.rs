@@ -55,7 +55,7 @@ async fn route(parts: &Parts, ways: &Ways, mut request: Request<Body>) -> Respon
     if let Some(prefix) = &parts.prefix {
         request = match prefix.strip(request) {
             Ok(request) => request,
-            Err(response) => return response,
+            Err(response) => return *response,
         };
     }
     let record = Record::of(request.extensions());

@@ -4,7 +4,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use kit::{Brand, Change, Platform, PlatformKey, Result, Row, client_id};
-use oauth_core::Authentication;
+use oauth_core::{Authentication, RedirectUri};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -75,13 +75,28 @@ pub async fn run(platform: Platform) -> Result<()> {
         return Ok(());
     }
     let (home, other) = (Brand::new("loop")?, Brand::new("loopbio")?);
-    // The edge's API reference signs people in as this app, too.
-    let (id, redirects) = (DEMO_APP, ["http://127.0.0.1/callback", "http://127.0.0.1/reference"]);
+    let (id, redirects) = (DEMO_APP, demo_redirects(&platform.public_url));
+    let redirects: Vec<_> = redirects.iter().map(String::as_str).collect();
     let app =
         RegisteredClient::first_party_app(home.clone(), id, "Loop", &redirects, APP_SCOPES, now);
     ensure_client(&platform, &lookup, app).await?;
     ensure_member(&platform, home, DEMO_USER, DEMO_EMAIL, "Ada Lovelace").await?;
     ensure_member(&platform, other, OTHER_DEMO_USER, "grace@loopbio.test", "Grace Hopper").await
+}
+
+/// Where the demo's sign-in may end: at the callback page, or at the edge's API reference, which
+/// signs people in as this app too. On this machine at any port (RFC 8252 section 7.3), and where
+/// the platform is reached, if apps may be there.
+fn demo_redirects(public_url: &str) -> Vec<String> {
+    let bases = ["http://127.0.0.1", public_url];
+    let pages = bases.map(|it| ["callback", "reference"].map(|page| format!("{it}/{page}")));
+    let mut accepted: Vec<RedirectUri> = Vec::new();
+    for uri in pages.iter().flatten().filter_map(|it| RedirectUri::parse(it).ok()) {
+        if !accepted.iter().any(|it| it.accept(uri.as_str()).is_some()) {
+            accepted.push(uri);
+        }
+    }
+    accepted.iter().map(|it| it.as_str().to_owned()).collect()
 }
 
 async fn ensure_client(
@@ -171,6 +186,18 @@ mod tests {
     fn the_demo_members_have_ids() {
         for id in [DEMO_USER, OTHER_DEMO_USER] {
             assert_eq!(UserId::parse("user_id", id).unwrap().to_string(), id);
+        }
+    }
+
+    #[test]
+    fn the_demo_ends_on_this_machine_or_where_the_platform_is() {
+        let local = ["http://127.0.0.1/callback", "http://127.0.0.1/reference"];
+        for url in ["http://127.0.0.1:8080", "http://loop.test"] {
+            assert_eq!(demo_redirects(url), local, "{url}");
+        }
+        for url in ["https://loop.test/loop", "https://127.0.0.1:8443", "http://localhost:8080"] {
+            let own = [format!("{url}/callback"), format!("{url}/reference")];
+            assert_eq!(demo_redirects(url)[2..], own, "{url}");
         }
     }
 }

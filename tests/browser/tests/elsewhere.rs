@@ -5,8 +5,8 @@ use std::{
     net::TcpListener,
 };
 
+use fantoccini::key::Key;
 use serde_json::{Value, json};
-use thirtyfour::Key;
 
 use crate::page::Page;
 

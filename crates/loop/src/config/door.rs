@@ -1,6 +1,6 @@
 //! What the edge is told about its door: TLS and whom it believes.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::bail;
 use edge::{Network, TlsFiles};
@@ -27,11 +27,19 @@ pub struct Door {
     /// api.internal; requests for any other are refused. Unset: every host is answered
     #[arg(long, env = "LOOP_HOSTS", value_delimiter = ',', value_name = "HOST")]
     pub hosts: Vec<Authority>,
+
+    /// A second address of the edge, where JSON is spelled as proto3 has it: names in
+    /// lowerCamelCase, enum values in upper case. Unset: there is none
+    #[arg(long, env = "LOOP_CANONICAL_LISTEN", value_name = "ADDRESS")]
+    pub canonical_listen: Option<SocketAddr>,
+
+    #[arg(skip)]
+    is_canonical: bool,
 }
 
 impl Door {
     /// The URL of an edge that listens on `address` and is told no other.
-    pub fn own_url(&self, address: std::net::SocketAddr) -> String {
+    pub fn own_url(&self, address: SocketAddr) -> String {
         let scheme = if self.tls_cert.is_some() { "https" } else { "http" };
         format!("{scheme}://{address}")
     }
@@ -47,7 +55,14 @@ impl Door {
         }
         let trusted_proxies = self.trusted_proxies.clone();
         let hosts = self.hosts.iter().map(Authority::to_string).collect();
-        Ok(edge::Config { tls, trusted_proxies, hosts, ..edge::Config::new(public_url) })
+        let config = edge::Config::new(public_url);
+        let config = if self.is_canonical { config.canonical() } else { config };
+        Ok(edge::Config { tls, trusted_proxies, hosts, ..config })
+    }
+
+    /// The same door, where JSON is spelled as proto3 has it.
+    pub fn canonical(&self) -> Self {
+        Self { is_canonical: true, ..self.clone() }
     }
 
     fn tls(&self) -> anyhow::Result<Option<TlsFiles>> {
@@ -72,6 +87,10 @@ impl Door {
             ("LOOP_TLS_KEY", path(&self.tls_key)),
             ("LOOP_TRUSTED_PROXIES", proxies.join(",")),
             ("LOOP_HOSTS", hosts),
+            (
+                "LOOP_CANONICAL_LISTEN",
+                self.canonical_listen.map_or("unset: none".into(), |it| it.to_string()),
+            ),
         ]
     }
 }
@@ -94,6 +113,16 @@ mod tests {
         let tls = both.edge("https://loop.test").unwrap().tls.unwrap();
         assert_eq!((tls.certificate, tls.key), ("a".into(), "b".into()));
         assert!(Door::default().edge("http://loop.test").unwrap().tls.is_none());
+    }
+
+    #[test]
+    fn the_second_door_spells_json_as_proto3_does_and_is_like_the_first_in_all_else() {
+        let first = Door { trusted_proxies: vec!["10.0.0.7".parse().unwrap()], ..Door::default() };
+        let spelled = |door: &Door| door.edge("http://loop.test").unwrap();
+        let (first, second) = (spelled(&first), spelled(&first.canonical()));
+        assert_ne!(first.style, second.style);
+        assert_eq!(second.style, edge::Config::new("").canonical().style);
+        assert_eq!(first.trusted_proxies, second.trusted_proxies);
     }
 
     #[test]

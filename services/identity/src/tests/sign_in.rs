@@ -2,7 +2,10 @@
 
 use axum::http::StatusCode;
 
-use super::{browser::Browser, house::*};
+use super::{
+    browser::{Browser, Page},
+    house::*,
+};
 
 fn address() -> String {
     authorize(LOOP_APP, LOOP_APP_REDIRECT, "read:account")
@@ -227,4 +230,39 @@ async fn a_session_ends_after_fourteen_days() {
     house.sign_in(&mut browser, &address(), "ada@loop.test").await;
     house.world.clock.advance(std::time::Duration::from_secs(14 * 86_400));
     assert!(browser.get(&address()).await.location().starts_with("/sign-in?"));
+}
+
+#[tokio::test]
+async fn below_a_path_of_the_host_every_way_and_every_cookie_stays_below_it() {
+    let house = House::open().await;
+    let mut platform = house.platform().clone();
+    platform.public_url = "https://loop.test/loop".into();
+    let mut browser = Browser::new(kit::app(&platform));
+    // The edge takes the path away before it asks.
+    let below = |it: &Page| it.location().strip_prefix("/loop").expect("below").to_owned();
+    let sets = |page: &Page, cookie: &str| {
+        let line = page.headers["set-cookie"].to_str().unwrap().to_owned();
+        assert!(line.starts_with(cookie) && line.contains("; Path=/loop; "), "{line}");
+    };
+    let location = below(&browser.get(&address()).await);
+    let page = browser.get(&location).await;
+    sets(&page, "__Secure-loop_form=");
+    assert!(page.body.contains("action=\"/loop/sign-in?"), "{}", page.body);
+
+    let password = crate::demo_password(&platform.key);
+    let token = page.form_token().to_owned();
+    let fields = [("email", "ada@loop.test"), ("password", &password), ("form_token", &token)];
+    browser.form_headers = vec![("origin", "https://loop.test")];
+    let page = browser.post(&location, &fields).await;
+    sets(&page, "__Secure-loop_session=");
+    assert!(below(&page).starts_with("/v1/oauth/authorize?"));
+    let page = browser.get(&below(&page)).await;
+    assert!(page.location().starts_with("/loop/consent?") || page.parameter("code").is_some());
+
+    let page = browser.get("/sign-out").await;
+    assert!(page.body.contains("action=\"/loop/sign-out\""), "{}", page.body);
+    let token = page.form_token().to_owned();
+    let page = browser.post("/sign-out", &[("form_token", &token)]).await;
+    assert_eq!(below(&page), "/sign-out");
+    assert!(!browser.cookies.contains_key("__Secure-loop_session"));
 }
