@@ -1,6 +1,7 @@
 //! The innermost: a request becomes a gRPC call to the method's service, its answer what the
 //! caller's protocol makes of it.
 
+mod compression;
 mod connect;
 mod events;
 mod pass;

@@ -8,7 +8,7 @@ use kit::Error;
 use tonic::{Code, Status, body::Body};
 
 /// The largest message of a service, in bytes.
-const LARGEST_MESSAGE: usize = 16 << 20;
+pub(crate) const LARGEST_MESSAGE: usize = 16 << 20;
 
 /// The bytes before a message: whether it is compressed, and its length.
 pub(crate) const PREFIX: usize = 5;
@@ -213,7 +213,7 @@ pub(crate) fn status(facts: &transcode::Status) -> Status {
 }
 
 /// What answered is not a service of ours, or not well.
-fn foreign(what: String) -> Status {
+pub(crate) fn foreign(what: String) -> Status {
     Error::internal(anyhow::anyhow!("a service answered what is not gRPC: {what}")).into()
 }
 

@@ -8,58 +8,77 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use hyper::body::{Frame, SizeHint};
 use kit::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Status, body::Body};
 
-use super::{Ongoing, pass_back, too_late};
+use super::{
+    Ongoing,
+    compression::{self, GRPC, Restoring},
+    pass_back, too_late,
+    uplink::{self, Fault},
+};
 use crate::{grpc, record::Record};
 
-/// What of gRPC's own headers goes through on top of those of every call.
+/// What of gRPC's own headers comes back from a service that compresses its answers itself.
 const ENCODINGS: [&str; 2] = ["grpc-encoding", "grpc-accept-encoding"];
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
     if ongoing.head.version != Version::HTTP_2 {
         return Err(Error::invalid("HTTP_VERSION", "version", "must be HTTP/2 for gRPC").into());
     }
-    let answer = ongoing.send_on(body).await?;
+    let (answer, fault) = match ongoing.called().plan.is_client_streaming() {
+        true => ongoing.send_stream(body).await?,
+        false => (ongoing.send_frames(ongoing.read(body).await?).await?, None),
+    };
     let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
-        return Err(failure);
+        return Err(fault.map_or(failure.clone(), |it| it.or(failure)));
     }
+    let mut headers = grpc_headers(&head.headers);
+    let body = ongoing.shrinking(body, &mut headers);
     let until = ongoing.deadline();
-    let ending = Ending::new(body, until, ongoing.record.clone());
+    let ending = Ending { fault, ..Ending::new(body, until, ongoing.record.clone()) };
     let mut response = Response::new(Body::new(ending));
-    *response.headers_mut() = grpc_headers(&head.headers);
+    *response.headers_mut() = headers;
     pass_back(&head.headers, &mut response);
     Ok(response)
 }
 
 impl Ongoing {
-    /// Sends a body of framed messages on: as it comes if the method takes a stream, whole if it
-    /// takes one message, so that its size is known to be in bounds before anybody works on it.
-    pub(super) async fn send_on(&self, body: Body) -> Result<Response<Body>, Status> {
-        if self.called().plan.is_client_streaming() {
-            let request = self.with_encodings(self.outgoing(body));
-            return Ok(super::reach(&self.parts, self.called().method.service, request).await?);
-        }
-        self.send_frames(self.read(body).await?).await
+    /// Sends a stream of framed messages on: as they come if they are plain, or else restored.
+    async fn send_stream(&self, body: Body) -> Result<(Response<Body>, Option<Fault>), Status> {
+        let Some(coding) = GRPC.sent(&self.head.headers)? else {
+            return Ok((self.send_body(body).await?, None));
+        };
+        let largest = self.parts.config.limits.body;
+        let (body, fault) = uplink::body(Restoring::new(body, coding, largest));
+        let answer = self.send_body(body).await.map_err(|it| fault.or(it))?;
+        Ok((answer, Some(fault)))
     }
 
-    /// Sends framed messages on that are here as a whole.
+    /// Sends framed messages on that are here as a whole, so that their size is known to be in
+    /// bounds before anybody works on them.
     pub(super) async fn send_frames(&self, frames: Bytes) -> Result<Response<Body>, Status> {
-        self.send_made(|| self.with_encodings(self.outgoing(frames.clone()))).await
+        let frames = match GRPC.sent(&self.head.headers)? {
+            Some(coding) => compression::plain(frames, coding, self.parts.config.limits.body)?,
+            None => frames,
+        };
+        self.send_whole(frames).await
     }
 
-    fn with_encodings<B>(&self, mut request: Request<B>) -> Request<B> {
-        for name in ENCODINGS.map(HeaderName::from_static) {
-            if let Some(value) = self.head.headers.get(&name) {
-                request.headers_mut().insert(name, value.clone());
+    /// The frames of an answer, compressed if the caller wants that and nobody has done it.
+    pub(super) fn shrinking(&self, body: Body, headers: &mut HeaderMap) -> Body {
+        let accepted = GRPC.accepted(&self.head.headers);
+        match accepted.filter(|_| !headers.contains_key(ENCODINGS[0])) {
+            Some(coding) => {
+                GRPC.tell(coding, headers);
+                compression::shrunk(body, coding)
             }
+            None => body,
         }
-        request
     }
 }
 
@@ -92,13 +111,16 @@ pub(super) struct Ending {
     body: Body,
     deadline: Pin<Box<Sleep>>,
     ended: bool,
+    /// What the caller may have done to break the call off.
+    fault: Option<Fault>,
     /// Kept until all has been sent.
     _record: Arc<Record>,
 }
 
 impl Ending {
     pub(super) fn new(body: Body, until: Instant, record: Arc<Record>) -> Self {
-        Self { body, deadline: Box::pin(sleep_until(until)), ended: false, _record: record }
+        let deadline = Box::pin(sleep_until(until));
+        Self { body, deadline, ended: false, fault: None, _record: record }
     }
 
     fn end(&mut self, status: &Status) -> Frame<Bytes> {
@@ -130,7 +152,11 @@ impl hyper::body::Body for Ending {
                     Ok(trailers) => Frame::trailers(grpc_trailers(&trailers)),
                     Err(data) => data,
                 })),
-                Some(Err(_)) => Some(Ok(this.end(&broken_off()))),
+                Some(Err(_)) => {
+                    let fault = this.fault.take();
+                    let status = fault.map_or_else(broken_off, |it| it.or(broken_off()));
+                    Some(Ok(this.end(&status)))
+                }
                 None => None,
             });
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use contract::Idempotency;
-use http::{Request, Response};
+use http::Response;
 use kit::{Error, IDEMPOTENCY_KEY};
 use mesh::Retry;
 use tonic::{Status, body::Body};
@@ -12,16 +12,9 @@ use super::Ongoing;
 impl Ongoing {
     /// Sends framed messages that are held whole to the method's service.
     pub(super) async fn send_whole(&self, frames: Bytes) -> Result<Response<Body>, Status> {
-        self.send_made(|| self.outgoing(frames.clone())).await
-    }
-
-    /// The same with a request that `make` makes, for each attempt anew.
-    pub(super) async fn send_made(
-        &self,
-        make: impl Fn() -> Request<Bytes>,
-    ) -> Result<Response<Body>, Status> {
         let peer = self.parts.mesh.peer(self.called().method.service).map_err(Error::from)?;
-        Ok(peer.call(make, self.retry()).await.map_err(Error::from)?)
+        let answer = peer.call(|| self.outgoing(frames.clone()), self.retry()).await;
+        Ok(answer.map_err(Error::from)?)
     }
 
     /// A read may be made again; a write if the service gives its first answer again.

@@ -36,7 +36,10 @@ pub(crate) fn failure(
         _ if OF_TRANSPORT.contains(&worded.status) => (worded.status, JSON, object(parts, status)),
         Kind::Stream => {
             let content_type = how.codec.stream_content_type();
-            return answer(StatusCode::OK, content_type, end(parts, status));
+            let mut response = answer(StatusCode::OK, content_type, end(parts, status));
+            // What is read here, if that is why it failed.
+            response.headers_mut().extend(status.metadata().clone().into_headers());
+            return response;
         }
         Kind::Post | Kind::Get => (http_status(status), JSON, object(parts, status)),
     };
