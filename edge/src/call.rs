@@ -18,6 +18,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use kit::{
     BRAND_ID, Error, IDEMPOTENCY_KEY, TRACEPARENT,
     layers::{Receipt, SafeView},
@@ -82,7 +83,12 @@ impl Ongoing {
 
     /// Reads the caller's body to its end.
     async fn read(&self, body: Body) -> Result<Bytes, Error> {
-        read(&self.head.headers, body, self.parts.config.limits.body).await
+        read(&self.head.headers, body, self.largest_body()).await
+    }
+
+    /// The largest body of a request for the method, in bytes; of a stream, the largest message.
+    fn largest_body(&self) -> usize {
+        self.parts.config.limits.body_of(self.called().plan.largest_body())
     }
 
     /// Sends one message to the method's service.
@@ -145,6 +151,9 @@ fn pass_back<B>(told: &HeaderMap, response: &mut Response<B>) {
 
 /// Reads a body of at most `most` bytes, coded and restored, to its end.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Error> {
+    if most < usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) {
+        return Err(body_too_large(most));
+    }
     match Limited::new(body, most).collect().await {
         Ok(body) => match Coding::of(headers)? {
             Some(coding) => coding.decode(&body.to_bytes(), most),

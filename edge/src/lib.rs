@@ -73,6 +73,8 @@ pub(crate) struct Parts {
     pub(crate) introspector: Introspector,
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
+    /// The largest body that any method takes, in bytes.
+    pub(crate) largest_body: usize,
     pub(crate) openapi: home::Document,
     pub(crate) readiness: home::Readiness,
     /// Cancelled when the gateway ends: what would last for hours ends then.
@@ -133,6 +135,7 @@ impl Parts {
         }
         Ok(Self {
             api,
+            largest_body: largest_body(&config.limits, &methods),
             own_clients: methods.values().map(|it| kit::client_id(it.method.service)).collect(),
             methods,
             mesh,
@@ -152,6 +155,11 @@ fn api(packages: &[&'static Package]) -> Result<&'static Api, Error> {
     let details = tonic_types::pb::FILE_DESCRIPTOR_SET;
     let sets: Vec<_> = packages.iter().map(|it| it.descriptors).chain([details]).collect();
     Ok(Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?)))
+}
+
+fn largest_body(limits: &Limits, methods: &HashMap<&str, Served>) -> usize {
+    let stated = methods.values().map(|it| limits.body_of(it.plan.largest_body()));
+    stated.fold(limits.body, usize::max)
 }
 
 fn is_taken(api: &Api, path: &str) -> bool {

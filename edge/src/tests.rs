@@ -18,5 +18,6 @@ mod protocols;
 mod rates;
 mod retries;
 mod sockets;
+mod stated;
 mod streams;
 mod upstream;

@@ -9,7 +9,7 @@ use crate::{
     binding::Binding,
     document::{Document, schema_object},
     failure::{self, Failure},
-    header,
+    header, parameter,
     schema::Direction,
     value,
 };
@@ -32,6 +32,8 @@ impl Document<'_> {
         if method.idempotency != Idempotency::None {
             headers.push(header::REPLAYED);
         }
+        let metadata = method.metadata.response.iter();
+        let metadata = metadata.map(|it| (it.clone(), header::inline(parameter::metadata(it))));
         let output = method.descriptor.output();
         let description = match status {
             201 => "Created.",
@@ -40,6 +42,7 @@ impl Document<'_> {
             _ => "Success.",
         };
         let mut response = self.response(description, &headers);
+        response.headers.extend(metadata);
         if output.full_name() != "google.protobuf.Empty" {
             let (kind, mut media) = self.answer(&output, binding);
             media.example = self.examples.response(method, binding);

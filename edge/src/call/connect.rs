@@ -63,7 +63,7 @@ pub(crate) async fn call(
                 .into())
         }
         Kind::Get => {
-            let most = ongoing.parts.config.limits.body;
+            let most = ongoing.largest_body();
             let body = in_query(ongoing.head.uri.query().unwrap_or_default(), most)?;
             unary(ongoing, body, how.codec).await
         }
@@ -145,7 +145,7 @@ async fn stream(ongoing: Ongoing, body: Body, codec: Codec) -> Result<Response<B
     let coding = CONNECT.sent(&ongoing.head.headers)?;
     let accepted = CONNECT.accepted(&ongoing.head.headers);
     let plan = ongoing.called().plan;
-    let largest = ongoing.parts.config.limits.body;
+    let largest = ongoing.largest_body();
     let (deframer, input) = (Deframer::new(largest), plan.input());
     let source = Enveloped { body, deframer, coding, largest, codec, input };
     let (answer, fault) = if plan.is_client_streaming() {

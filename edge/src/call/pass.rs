@@ -53,7 +53,7 @@ impl Ongoing {
         let Some(coding) = GRPC.sent(&self.head.headers)? else {
             return Ok((self.send_body(body).await?, None));
         };
-        let largest = self.parts.config.limits.body;
+        let largest = self.largest_body();
         let (body, fault) = uplink::body(Restoring::new(body, coding, largest));
         let answer = self.send_body(body).await.map_err(|it| fault.or(it))?;
         Ok((answer, Some(fault)))
@@ -63,7 +63,7 @@ impl Ongoing {
     /// bounds before anybody works on them.
     pub(super) async fn send_frames(&self, frames: Bytes) -> Result<Response<Body>, Status> {
         let frames = match GRPC.sent(&self.head.headers)? {
-            Some(coding) => compression::plain(frames, coding, self.parts.config.limits.body)?,
+            Some(coding) => compression::plain(frames, coding, self.largest_body())?,
             None => frames,
         };
         self.send_whole(frames).await

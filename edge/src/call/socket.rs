@@ -166,7 +166,7 @@ impl Answer {
 
 impl Conversation {
     async fn run(mut self, upgraded: Upgraded) {
-        let largest = self.ongoing.parts.config.limits.body;
+        let largest = self.ongoing.largest_body();
         let config = WebSocketConfig::default()
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest))

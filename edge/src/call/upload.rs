@@ -41,7 +41,7 @@ impl Upload {
             let rule = "must be identity for a stream";
             return Err(Error::invalid("CONTENT_ENCODING", "content-encoding", rule).into());
         }
-        let largest = ongoing.parts.config.limits.body;
+        let largest = ongoing.largest_body();
         let reader = match rest::route(ongoing).takes_http_body() {
             true => Reader::Raw { content_type: content_type.map(str::to_owned), largest },
             false if is_json(content_type) => Reader::Documents(Documents::new(largest)),

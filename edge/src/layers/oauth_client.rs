@@ -23,10 +23,9 @@ pub(crate) struct NamedClient(pub(crate) String);
 /// the public, so no stranger is let further than before.
 pub(crate) async fn name(parts: Arc<Parts>, request: Request<Body>, next: Next) -> Response<Body> {
     let record = Record::of(request.extensions());
-    if !record.route().is_some_and(|it| it.method().accepts_form()) {
-        return next.run(request).await;
-    }
-    let limit = parts.config.limits.body.min(LARGEST_FORM);
+    let plan = record.route().map(|it| it.method()).filter(|it| it.accepts_form());
+    let Some(plan) = plan else { return next.run(request).await };
+    let limit = parts.config.limits.body_of(plan.largest_body()).min(LARGEST_FORM);
     let (mut head, body) = request.into_parts();
     let form = match call::read(&head.headers, body, limit).await {
         Ok(form) => form,
