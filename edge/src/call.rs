@@ -4,6 +4,7 @@
 mod compression;
 mod connect;
 mod events;
+mod metadata;
 mod pass;
 mod preference;
 mod rest;
@@ -25,6 +26,7 @@ use kit::{
 };
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
+use transcode::Metadata;
 
 use crate::{
     Parts, grpc,
@@ -67,6 +69,7 @@ pub(crate) async fn call(
     }
     let (head, body) = request.into_parts();
     let ongoing = Ongoing { parts, record, head };
+    metadata::check(ongoing.metadata(), &ongoing.head.headers)?;
     match ongoing.called().protocol {
         Protocol::Rest(_) => rest::call(ongoing, body).await,
         Protocol::Socket { .. } => socket::call(ongoing).await,
@@ -79,6 +82,11 @@ pub(crate) async fn call(
 impl Ongoing {
     fn called(&self) -> &Called {
         self.record.called().expect("only calls of methods come here")
+    }
+
+    /// What crosses besides messages.
+    fn metadata(&self) -> &'static Metadata {
+        self.called().plan.metadata()
     }
 
     /// Reads the caller's body to its end.
@@ -99,7 +107,7 @@ impl Ongoing {
     /// Sends a stream of framed messages to the method's service.
     async fn send_body(&self, body: Body) -> Result<Response<Body>, Status> {
         let request = self.outgoing(body);
-        Ok(reach(&self.parts, self.called().method.service, request).await?)
+        self.told(reach(&self.parts, self.called().method.service, request).await?)
     }
 
     /// The same, to be awaited by somebody else.
@@ -107,6 +115,11 @@ impl Ongoing {
         let (request, parts) = (self.outgoing(body), self.parts.clone());
         let service = self.called().method.service;
         async move { Ok(reach(&parts, service, request).await?) }
+    }
+
+    /// An answer, unless it is a failure whose service tells more than that.
+    fn told(&self, answer: Response<Body>) -> Result<Response<Body>, Status> {
+        metadata::failure(self.metadata(), answer.headers()).map_or(Ok(answer), Err)
     }
 
     fn outgoing<B>(&self, body: B) -> Request<B> {
@@ -120,6 +133,7 @@ impl Ongoing {
         for name in PASSED_ON {
             headers.extend(self.head.headers.get(&name).map(|it| (name, it.clone())));
         }
+        metadata::pass_on(self.metadata(), &self.head.headers, headers);
         put(headers, TIMEOUT, &grpc_timeout(self.deadline()));
         call
     }
@@ -140,7 +154,8 @@ impl Ongoing {
 
 /// What of the service's headers goes to the caller; the receipt is for checkpoint 5 alone, and
 /// extensions stay inside.
-fn pass_back<B>(told: &HeaderMap, response: &mut Response<B>) {
+fn pass_back<B>(metadata: &Metadata, told: &HeaderMap, response: &mut Response<B>) {
+    metadata::pass_back(metadata, told, response.headers_mut());
     if let Some(replayed) = told.get(PASSED_BACK) {
         response.headers_mut().insert(PASSED_BACK, replayed.clone());
     }

@@ -16,7 +16,7 @@ pub(crate) const PREFIX: usize = 5;
 const DETAILS: &str = "grpc-status-details-bin";
 
 /// Senders may leave out the padding (gRPC over HTTP/2, "Custom-Metadata").
-const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
+pub(crate) const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
     &alphabet::STANDARD,
     engine::GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -25,6 +25,7 @@ const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
+    pub(crate) trailers: HeaderMap,
     /// The wire bytes of the response message.
     pub(crate) message: Bytes,
 }
@@ -38,7 +39,7 @@ impl Answer {
         let (Some(message), None) = (first, messages.next().await?) else {
             return Err(foreign("no one message".into()));
         };
-        Ok(Self { headers: messages.headers, message })
+        Ok(Self { headers: messages.headers, trailers: messages.trailers, message })
     }
 }
 
@@ -46,6 +47,8 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Messages {
     pub(crate) headers: HeaderMap,
+    /// Those of the end, when it has come.
+    pub(crate) trailers: HeaderMap,
     body: Body,
     deframer: Deframer,
 }
@@ -61,7 +64,7 @@ impl Messages {
             return Err(failure);
         }
         let deframer = Deframer::new(LARGEST_MESSAGE);
-        Ok(Self { headers: head.headers, body, deframer })
+        Ok(Self { headers: head.headers, trailers: HeaderMap::new(), body, deframer })
     }
 
     /// The wire bytes of the next message; none when the service has said that all is well.
@@ -77,18 +80,19 @@ impl Messages {
                 Some(frame) => match frame.map_err(broken_off)?.into_data() {
                     Ok(data) => self.deframer.feed(data),
                     Err(trailers) => {
-                        let trailers = trailers.into_trailers();
-                        return self.end(&trailers.unwrap_or_default());
+                        self.trailers = trailers.into_trailers().unwrap_or_default();
+                        return self.end();
                     }
                 },
-                None => return self.end(&HeaderMap::new()),
+                None => return self.end(),
             }
         }
     }
 
-    fn end(&self, trailers: &HeaderMap) -> Result<Option<Bytes>, Status> {
+    fn end(&self) -> Result<Option<Bytes>, Status> {
         // A response without trailers may have told its status at the start.
-        let told = if trailers.contains_key("grpc-status") { trailers } else { &self.headers };
+        let at_the_end = self.trailers.contains_key("grpc-status");
+        let told = if at_the_end { &self.trailers } else { &self.headers };
         if let Some(failure) = failure(told) {
             return Err(failure);
         }

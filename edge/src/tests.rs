@@ -9,6 +9,7 @@ mod door;
 mod errors;
 mod http_rules;
 mod logs;
+mod metadata;
 mod oauth;
 mod own;
 mod pages;

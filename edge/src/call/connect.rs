@@ -22,7 +22,7 @@ use transcode::{Message, Style, Unknown};
 use super::{
     Ongoing,
     compression::{CONNECT, framed, next_frame, restored},
-    pass_back, shutting_down, too_late,
+    metadata, pass_back, shutting_down, too_late,
     uplink::{self, Fault, Source},
 };
 use crate::{
@@ -88,7 +88,9 @@ async fn unary(ongoing: Ongoing, body: Bytes, codec: Codec) -> Result<Response<B
     let mut response = Response::new(Body::new(Full::new(body)));
     let content_type = HeaderValue::from_static(codec.content_type());
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    pass_back(&answer.headers, &mut response);
+    let metadata = plan.metadata();
+    pass_back(metadata, &answer.headers, &mut response);
+    metadata::prefixed(metadata, &answer.trailers, response.headers_mut());
     Ok(response)
 }
 
@@ -165,7 +167,7 @@ async fn stream(ongoing: Ongoing, body: Body, codec: Codec) -> Result<Response<B
     if let Some(coding) = accepted {
         CONNECT.tell(coding, response.headers_mut());
     }
-    pass_back(&headers, &mut response);
+    pass_back(plan.metadata(), &headers, &mut response);
     Ok(response)
 }
 
@@ -234,7 +236,7 @@ impl Sending {
             Ok(Some(message)) => from_wire(output, self.codec, message),
             Ok(None) => {
                 self.ended = true;
-                return grpc::flagged(END, b"{}");
+                return failure::success(self.ongoing.metadata(), &self.messages.trailers);
             }
             Err(failure) => Err(self.fault.or(failure)),
         };
@@ -242,7 +244,8 @@ impl Sending {
             Ok(message) => framed(self.accepted, message).await,
             Err(failure) => {
                 self.ended = true;
-                failure::end(&self.ongoing.parts, &failure)
+                let Self { ongoing, messages, .. } = self;
+                failure::broken(&ongoing.parts, &failure, ongoing.metadata(), &messages.trailers)
             }
         }
     }

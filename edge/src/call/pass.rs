@@ -13,11 +13,12 @@ use hyper::body::{Frame, SizeHint};
 use kit::Error;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Status, body::Body};
+use transcode::Metadata;
 
 use super::{
     Ongoing,
     compression::{self, GRPC, Restoring},
-    pass_back, too_late,
+    metadata, pass_back, too_late,
     uplink::{self, Fault},
 };
 use crate::{grpc, record::Record};
@@ -40,10 +41,11 @@ pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>,
     let mut headers = grpc_headers(&head.headers);
     let body = ongoing.shrinking(body, &mut headers);
     let until = ongoing.deadline();
-    let ending = Ending { fault, ..Ending::new(body, until, ongoing.record.clone()) };
+    let ending = Ending::new(body, until, ongoing.record.clone(), ongoing.metadata());
+    let ending = Ending { fault, ..ending };
     let mut response = Response::new(Body::new(ending));
     *response.headers_mut() = headers;
-    pass_back(&head.headers, &mut response);
+    pass_back(ongoing.metadata(), &head.headers, &mut response);
     Ok(response)
 }
 
@@ -94,8 +96,8 @@ pub(super) fn grpc_headers(told: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The trailers of gRPC itself, and no others.
-pub(super) fn grpc_trailers(told: &HeaderMap) -> HeaderMap {
+/// The trailers of gRPC itself, those that the contract lets through, and no others.
+pub(super) fn grpc_trailers(metadata: &Metadata, told: &HeaderMap) -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(3);
     for name in ["grpc-status", "grpc-message", "grpc-status-details-bin"] {
         let name = HeaderName::from_static(name);
@@ -103,6 +105,7 @@ pub(super) fn grpc_trailers(told: &HeaderMap) -> HeaderMap {
             trailers.insert(name, value.clone());
         }
     }
+    metadata::pass_back(metadata, told, &mut trailers);
     trailers
 }
 
@@ -113,14 +116,20 @@ pub(super) struct Ending {
     ended: bool,
     /// What the caller may have done to break the call off.
     fault: Option<Fault>,
+    metadata: &'static Metadata,
     /// Kept until all has been sent.
     _record: Arc<Record>,
 }
 
 impl Ending {
-    pub(super) fn new(body: Body, until: Instant, record: Arc<Record>) -> Self {
+    pub(super) fn new(
+        body: Body,
+        until: Instant,
+        record: Arc<Record>,
+        metadata: &'static Metadata,
+    ) -> Self {
         let deadline = Box::pin(sleep_until(until));
-        Self { body, deadline, ended: false, fault: None, _record: record }
+        Self { body, deadline, ended: false, fault: None, metadata, _record: record }
     }
 
     fn end(&mut self, status: &Status) -> Frame<Bytes> {
@@ -149,7 +158,7 @@ impl hyper::body::Body for Ending {
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             return Poll::Ready(match frame {
                 Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
-                    Ok(trailers) => Frame::trailers(grpc_trailers(&trailers)),
+                    Ok(trailers) => Frame::trailers(grpc_trailers(this.metadata, &trailers)),
                     Err(data) => data,
                 })),
                 Some(Err(_)) => {

@@ -5,7 +5,7 @@ use http_body_util::Full;
 use tonic::{Status, body::Body};
 use transcode::{Match, ResponseError};
 
-use super::{Ongoing, Preference, events, pass_back, put, uplink, upload::Upload};
+use super::{Ongoing, Preference, events, metadata, pass_back, put, uplink, upload::Upload};
 use crate::grpc;
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
@@ -69,7 +69,9 @@ fn respond(
     if !route.answers_http_body() {
         preference.tell(response.headers_mut());
     }
-    pass_back(&answer.headers, &mut response);
+    let metadata = route.method().metadata();
+    pass_back(metadata, &answer.headers, &mut response);
+    metadata::pass_back(metadata, &answer.trailers, response.headers_mut());
     Ok(response)
 }
 

@@ -14,7 +14,7 @@ impl Ongoing {
     pub(super) async fn send_whole(&self, frames: Bytes) -> Result<Response<Body>, Status> {
         let peer = self.parts.mesh.peer(self.called().method.service).map_err(Error::from)?;
         let answer = peer.call(|| self.outgoing(frames.clone()), self.retry()).await;
-        Ok(answer.map_err(Error::from)?)
+        self.told(answer.map_err(Error::from)?)
     }
 
     /// A read may be made again; a write if the service gives its first answer again.

@@ -110,7 +110,7 @@ pub(crate) async fn call(mut ongoing: Ongoing) -> Result<Response<Body>, Status>
     // A service that reads before it answers answers later, when the socket is open.
     if let Ok(begun) = timeout(HELD, answer.begin()).await {
         let begun = begun.map_err(|it| fault.or(it))?;
-        pass_back(&begun.headers, &mut response);
+        pass_back(ongoing.metadata(), &begun.headers, &mut response);
         owes_receipt = false;
     } else {
         response.extensions_mut().insert(Receipt::Due);

@@ -38,7 +38,7 @@ pub(crate) async fn call(
     let mut headers = grpc_headers(&head.headers);
     let body = ongoing.shrinking(body, &mut headers);
     let until = ongoing.deadline();
-    let body = Ending::new(body, until, ongoing.record.clone());
+    let body = Ending::new(body, until, ongoing.record.clone(), ongoing.metadata());
     let pieces = unfold(body, move |mut body| async move {
         let piece = match body.frame().await? {
             Ok(frame) => match frame.into_data() {
@@ -52,7 +52,7 @@ pub(crate) async fn call(
     let mut response = Response::new(Body::new(StreamBody::new(pieces)));
     *response.headers_mut() = headers;
     response.headers_mut().insert(header::CONTENT_TYPE, content_type(text));
-    pass_back(&head.headers, &mut response);
+    pass_back(ongoing.metadata(), &head.headers, &mut response);
     Ok(response)
 }
 
