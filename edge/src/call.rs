@@ -14,7 +14,7 @@ mod uplink;
 mod upload;
 mod web;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request};
@@ -43,6 +43,9 @@ const PASSED_ON: [HeaderName; 4] = [header::AUTHORIZATION, BRAND_ID, IDEMPOTENCY
 const PASSED_BACK: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// What the way back from a service takes of a call's time at most.
+const HOP: Duration = Duration::from_millis(50);
 
 pub(crate) use connect::failure as connect_failure;
 pub(crate) use socket::bearer;
@@ -134,7 +137,7 @@ impl Ongoing {
             headers.extend(self.head.headers.get(&name).map(|it| (name, it.clone())));
         }
         metadata::pass_on(self.metadata(), &self.head.headers, headers);
-        put(headers, TIMEOUT, &grpc_timeout(self.deadline()));
+        put(headers, TIMEOUT, &grpc_timeout(at_the_service(self.deadline())));
         call
     }
 
@@ -188,6 +191,12 @@ pub(crate) async fn reach(
     Ok(parts.mesh.peer(name)?.stream(request).await?)
 }
 
+/// When the service must have ended: so early that its own word of it still arrives.
+fn at_the_service(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline - (left / 20).min(HOP)
+}
+
 /// The time that is left, as `grpc-timeout` says it: at most eight digits and a unit.
 fn grpc_timeout(deadline: Instant) -> String {
     let left = deadline.saturating_duration_since(Instant::now()).as_millis();
@@ -213,9 +222,16 @@ pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[test]
+    fn a_service_has_a_little_less_time_than_its_caller() {
+        for (left, less) in [(30_000, 50), (1000, 50), (400, 20), (0, 0)] {
+            let deadline = Instant::now() + Duration::from_millis(left);
+            let earlier = (deadline - at_the_service(deadline)).as_millis();
+            assert!(earlier <= less && less <= earlier + 1, "{left}: {earlier}");
+        }
+    }
 
     #[test]
     fn a_deadline_always_leaves_a_millisecond() {

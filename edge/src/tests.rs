@@ -5,6 +5,7 @@ mod checkpoints;
 mod clinical;
 mod codings;
 mod compression;
+mod departures;
 mod door;
 mod errors;
 mod http_rules;

@@ -7,7 +7,7 @@ use kit::{Error, IDEMPOTENCY_KEY};
 use mesh::Retry;
 use tonic::{Status, body::Body};
 
-use super::Ongoing;
+use super::{Ongoing, at_the_service};
 
 impl Ongoing {
     /// Sends framed messages that are held whole to the method's service.
@@ -25,7 +25,7 @@ impl Ongoing {
                 && self.head.headers.contains_key(IDEMPOTENCY_KEY)
         };
         match !method.writes() || is_keyed() {
-            true => Retry::Idempotent { deadline: self.deadline().into_std() },
+            true => Retry::Idempotent { deadline: at_the_service(self.deadline()).into_std() },
             false => Retry::Never,
         }
     }

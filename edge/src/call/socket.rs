@@ -58,7 +58,7 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// What a service answers, begun or not.
 enum Answer {
     Awaited(Pin<Box<dyn Future<Output = Result<Messages, Status>> + Send>>),
-    Begun(Messages),
+    Begun(Box<Messages>),
 }
 
 /// A socket and the call that it carries.
@@ -155,7 +155,7 @@ fn malformed(header: &str, rule: &str) -> Error {
 impl Answer {
     async fn begin(&mut self) -> Result<&mut Messages, Status> {
         if let Self::Awaited(answer) = self {
-            *self = Self::Begun(answer.as_mut().await?);
+            *self = Self::Begun(Box::new(answer.as_mut().await?));
         }
         match self {
             Self::Begun(messages) => Ok(messages),
