@@ -1,9 +1,11 @@
 //! The innermost: a request becomes a gRPC call to the method's service, its answer what the
 //! caller's protocol makes of it.
 
+mod compression;
 mod conditional;
 mod connect;
 mod events;
+mod metadata;
 mod multipart;
 mod pass;
 mod preference;
@@ -15,18 +17,19 @@ mod uplink;
 mod upload;
 mod web;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use kit::{
     BRAND_ID, Error, IDEMPOTENCY_KEY, REQUEST_ID, TRACEPARENT,
     layers::{Receipt, SafeView},
 };
 use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
-use transcode::Style;
+use transcode::{Metadata, Style};
 
 use crate::{
     Parts, grpc,
@@ -46,6 +49,9 @@ const PASSED_BACK: HeaderName = HeaderName::from_static("idempotent-replayed");
 const HEADERS: usize = 14;
 
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// What the way back from a service takes of a call's time at most.
+const HOP: Duration = Duration::from_millis(50);
 
 pub(crate) use connect::failure as connect_failure;
 pub(crate) use pass::{Ending, ends, needs_http_2};
@@ -73,6 +79,7 @@ pub(crate) async fn call(
     }
     let (head, body) = request.into_parts();
     let ongoing = Ongoing { parts, record, head };
+    metadata::check(ongoing.metadata(), &ongoing.head.headers)?;
     // Boxed, so that the usual call is not moved about in the room of the largest.
     match ongoing.called().protocol {
         Protocol::Rest(_) => rest::call(ongoing, body).await,
@@ -96,9 +103,19 @@ impl Ongoing {
         if is_standard { Style::Rest } else { self.parts.config.style }
     }
 
+    /// What crosses besides messages.
+    fn metadata(&self) -> &'static Metadata {
+        self.called().plan.metadata()
+    }
+
     /// Reads the caller's body to its end.
     async fn read(&self, body: Body) -> Result<Bytes, Error> {
-        read(&self.head.headers, body, self.parts.config.limits.body).await
+        read(&self.head.headers, body, self.largest_body()).await
+    }
+
+    /// The largest body of a request for the method, in bytes; of a stream, the largest message.
+    fn largest_body(&self) -> usize {
+        self.parts.config.limits.body_of(self.called().plan.largest_body())
     }
 
     /// Sends one message to the method's service.
@@ -109,7 +126,7 @@ impl Ongoing {
     /// Sends a stream of framed messages to the method's service.
     async fn send_body(&self, body: Body) -> Result<Response<Body>, Status> {
         let request = self.outgoing(body);
-        Ok(reach(&self.parts, self.called().method.service, request).await?)
+        self.told(reach(&self.parts, self.called().method.service, request).await?)
     }
 
     /// The same, to be awaited by somebody else.
@@ -117,6 +134,11 @@ impl Ongoing {
         let (request, parts) = (self.outgoing(body), self.parts.clone());
         let service = self.called().method.service;
         async move { Ok(reach(&parts, service, request).await?) }
+    }
+
+    /// An answer, unless it is a failure whose service tells more than that.
+    fn told(&self, answer: Response<Body>) -> Result<Response<Body>, Status> {
+        metadata::failure(self.metadata(), answer.headers()).map_or(Ok(answer), Err)
     }
 
     fn outgoing<B>(&self, body: B) -> Request<B> {
@@ -131,7 +153,8 @@ impl Ongoing {
         for name in PASSED_ON {
             headers.extend(self.head.headers.get(&name).map(|it| (name, it.clone())));
         }
-        put(headers, TIMEOUT, &grpc_timeout(self.deadline()));
+        metadata::pass_on(self.metadata(), &self.head.headers, headers);
+        put(headers, TIMEOUT, &grpc_timeout(at_the_service(self.deadline())));
         // What is not the same the next time has no place in a connection's table (RFC 7541
         // section 7.1), and a token not in anybody's.
         for name in [header::AUTHORIZATION, REQUEST_ID, TIMEOUT] {
@@ -157,7 +180,8 @@ impl Ongoing {
 
 /// What of the service's headers goes to the caller; the receipt is for checkpoint 5 alone, and
 /// extensions stay inside.
-fn pass_back<B>(told: &HeaderMap, response: &mut Response<B>) {
+fn pass_back<B>(metadata: &Metadata, told: &HeaderMap, response: &mut Response<B>) {
+    metadata::pass_back(metadata, told, response.headers_mut());
     if let Some(replayed) = told.get(PASSED_BACK) {
         response.headers_mut().insert(PASSED_BACK, replayed.clone());
     }
@@ -168,6 +192,9 @@ fn pass_back<B>(told: &HeaderMap, response: &mut Response<B>) {
 
 /// Reads a body of at most `most` bytes, coded and restored, to its end.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Error> {
+    if most < usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) {
+        return Err(body_too_large(most));
+    }
     match Limited::new(body, most).collect().await {
         Ok(body) => match Coding::of(headers)? {
             Some(coding) => coding.decode(&body.to_bytes(), most),
@@ -185,6 +212,12 @@ pub(crate) async fn reach(
     request: Request<Body>,
 ) -> Result<Response<Body>, Error> {
     Ok(parts.mesh.peer(name)?.stream(request).await?)
+}
+
+/// When the service must have ended: so early that its own word of it still arrives.
+fn at_the_service(deadline: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(Instant::now());
+    deadline - (left / 20).min(HOP)
 }
 
 /// The time that is left, as `grpc-timeout` says it: at most eight digits and a unit.
@@ -212,9 +245,16 @@ pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[test]
+    fn a_service_has_a_little_less_time_than_its_caller() {
+        for (left, less) in [(30_000, 50), (1000, 50), (400, 20), (0, 0)] {
+            let deadline = Instant::now() + Duration::from_millis(left);
+            let earlier = (deadline - at_the_service(deadline)).as_millis();
+            assert!(earlier <= less && less <= earlier + 1, "{left}: {earlier}");
+        }
+    }
 
     #[test]
     fn a_deadline_always_leaves_a_millisecond() {

@@ -29,8 +29,10 @@ pub struct Config {
 /// What one request and all of them may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest body of a request, in bytes.
+    /// The largest body of a request, in bytes, where the contract states none.
     pub body: usize,
+    /// The largest body that a contract may state for one of its methods, in bytes.
+    pub stated_body: usize,
     /// The largest sum of target, header names and header values, in bytes.
     pub head: usize,
     /// The longest time from a request's head to its answer.
@@ -63,6 +65,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: 4 << 20,
+            stated_body: 64 << 20,
             head: 16 << 10,
             timeout: Duration::from_secs(30),
             stream: Duration::from_secs(3600),
@@ -78,6 +81,11 @@ impl Limits {
     /// What one of several listeners bears. Requests and streams are counted for all of them.
     pub(crate) fn share(self, listeners: usize) -> Self {
         Self { connections: self.connections.div_ceil(listeners), ..self }
+    }
+
+    /// The largest body of a request for a method whose contract states this one.
+    pub(crate) fn body_of(&self, stated: Option<usize>) -> usize {
+        stated.map_or(self.body, |it| it.min(self.stated_body))
     }
 }
 

@@ -8,7 +8,7 @@ use kit::Error;
 use tonic::{Code, Status, body::Body};
 
 /// The largest message of a service, in bytes.
-const LARGEST_MESSAGE: usize = 16 << 20;
+pub(crate) const LARGEST_MESSAGE: usize = 16 << 20;
 
 /// The bytes before a message: whether it is compressed, and its length.
 pub(crate) const PREFIX: usize = 5;
@@ -18,7 +18,7 @@ const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// Senders may leave out the padding (gRPC over HTTP/2, "Custom-Metadata").
-const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
+pub(crate) const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
     &alphabet::STANDARD,
     engine::GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
@@ -27,6 +27,7 @@ const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
+    pub(crate) trailers: HeaderMap,
     /// The wire bytes of the response message.
     pub(crate) message: Bytes,
 }
@@ -40,7 +41,7 @@ impl Answer {
         let (Some(message), None) = (first, messages.next().await?) else {
             return Err(foreign("no one message".into()));
         };
-        Ok(Self { headers: messages.headers, message })
+        Ok(Self { headers: messages.headers, trailers: messages.trailers, message })
     }
 }
 
@@ -48,6 +49,8 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Messages {
     pub(crate) headers: HeaderMap,
+    /// Those of the end, when it has come.
+    pub(crate) trailers: HeaderMap,
     body: Body,
     deframer: Deframer,
 }
@@ -63,7 +66,7 @@ impl Messages {
             return Err(failure);
         }
         let deframer = Deframer::new(LARGEST_MESSAGE);
-        Ok(Self { headers: head.headers, body, deframer })
+        Ok(Self { headers: head.headers, trailers: HeaderMap::new(), body, deframer })
     }
 
     /// The wire bytes of the next message; none when the service has said that all is well.
@@ -79,18 +82,19 @@ impl Messages {
                 Some(frame) => match frame.map_err(broken_off)?.into_data() {
                     Ok(data) => self.deframer.feed(data),
                     Err(trailers) => {
-                        let trailers = trailers.into_trailers();
-                        return self.end(&trailers.unwrap_or_default());
+                        self.trailers = trailers.into_trailers().unwrap_or_default();
+                        return self.end();
                     }
                 },
-                None => return self.end(&HeaderMap::new()),
+                None => return self.end(),
             }
         }
     }
 
-    fn end(&self, trailers: &HeaderMap) -> Result<Option<Bytes>, Status> {
+    fn end(&self) -> Result<Option<Bytes>, Status> {
         // A response without trailers may have told its status at the start.
-        let told = if trailers.contains_key(STATUS) { trailers } else { &self.headers };
+        let at_the_end = self.trailers.contains_key(STATUS);
+        let told = if at_the_end { &self.trailers } else { &self.headers };
         if let Some(failure) = failure(told) {
             return Err(failure);
         }
@@ -227,7 +231,7 @@ pub(crate) fn status(facts: &transcode::Status) -> Status {
 }
 
 /// What answered is not a service of ours, or not well.
-fn foreign(what: String) -> Status {
+pub(crate) fn foreign(what: String) -> Status {
     Error::internal(anyhow::anyhow!("a service answered what is not gRPC: {what}")).into()
 }
 

@@ -100,6 +100,8 @@ pub(crate) struct Parts {
     pub(crate) documents: Arc<Documents>,
     pub(crate) readiness: Arc<home::Readiness>,
     pub(crate) contracts: Arc<reflection::Contracts>,
+    /// The largest body that any method takes, in bytes.
+    pub(crate) largest_body: usize,
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
 }
@@ -178,6 +180,7 @@ impl Parts {
         let contracts = reflection::Contracts::new(&sets, &methods.keys().copied().collect())?;
         Ok(Self {
             api,
+            largest_body: largest_body(&config.limits, &methods),
             contracts: Arc::new(contracts),
             prefix: prefix.map(Arc::new),
             hosts: Arc::new(hosts),
@@ -208,6 +211,11 @@ impl Parts {
 fn descriptors(packages: &[&'static Package]) -> Vec<&'static [u8]> {
     let details = tonic_types::pb::FILE_DESCRIPTOR_SET;
     packages.iter().map(|it| it.descriptors).chain([details]).collect()
+}
+
+fn largest_body(limits: &Limits, methods: &HashMap<&str, Served>) -> usize {
+    let stated = methods.values().map(|it| limits.body_of(it.plan.largest_body()));
+    stated.fold(limits.body, usize::max)
 }
 
 fn is_taken(api: &Api, path: &str) -> bool {

@@ -40,8 +40,17 @@ pub(crate) fn component(name: &str) -> ReferenceOr<Header> {
         "RateLimit-Reset" => ("Seconds until the window ends.", count()),
         _ => ("Names this call in logs and in the audit log.", json!({"type": "string"})),
     };
+    described(Some(description.to_owned()), schema)
+}
+
+/// A header that one operation has.
+pub(crate) fn inline(schema: Value) -> ReferenceOr<Header> {
+    described(None, schema)
+}
+
+fn described(description: Option<String>, schema: Value) -> ReferenceOr<Header> {
     ReferenceOr::Item(Header {
-        description: Some(description.to_owned()),
+        description,
         style: HeaderStyle::Simple,
         required: false,
         deprecated: None,

@@ -77,7 +77,11 @@ impl Document<'_> {
         let parts = self.parts(method, binding);
         content.extend(parts.map(|it| ("multipart/form-data".to_owned(), it)));
         let content = content.into_iter().collect();
-        Some(RequestBody { content, required, ..RequestBody::default() })
+        let description = match method.http.largest_body {
+            0 => None,
+            bytes => Some(format!("At most {bytes} bytes.")),
+        };
+        Some(RequestBody { description, content, required, ..RequestBody::default() })
     }
 
     fn whole_body(&mut self, method: &Method, binding: &Binding) -> (bool, String, MediaType) {
@@ -146,6 +150,9 @@ fn extensions(method: &Method, reasons: &[&str]) -> Vec<(String, Value)> {
         ("x-audit".to_owned(), audit),
         ("x-rate".to_owned(), method.rate.to_ascii_lowercase().into()),
     ];
+    if method.http.largest_body > 0 {
+        all.push(("x-largest-body".to_owned(), method.http.largest_body.into()));
+    }
     if !method.emits.is_empty() {
         all.push(("x-emits".to_owned(), method.emits.clone().into()));
     }

@@ -47,6 +47,7 @@ impl Document<'_> {
             all.push(parameter);
         }
         all.extend(idempotency_key(method.idempotency));
+        all.extend(method.metadata.request.iter().map(|it| header(it, false, metadata(it))));
         let mut all: Vec<_> = all.into_iter().map(ReferenceOr::Item).collect();
         let shared = [
             (conditional::IF_NONE_MATCH, conditional::is_cached(method, binding)),
@@ -71,6 +72,14 @@ fn brand_id() -> Parameter {
     let text = "The brand to act in. Only for machine clients, within the brands of their token.";
     let schema = json!({"type": "string", "pattern": "^[a-z0-9_-]{1,32}$", "description": text});
     header("X-Brand-Id", false, schema)
+}
+
+/// The value of a header that the service sees or sends.
+pub(crate) fn metadata(name: &str) -> Value {
+    match name.ends_with("-bin") {
+        true => json!({"type": "string", "contentEncoding": "base64"}),
+        false => json!({"type": "string"}),
+    }
 }
 
 fn idempotency_key(idempotency: Idempotency) -> Option<Parameter> {

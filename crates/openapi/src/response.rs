@@ -10,7 +10,7 @@ use crate::{
     conditional,
     document::{Document, schema_object},
     failure::{self, Failure},
-    header,
+    header, parameter,
     schema::Direction,
     value,
 };
@@ -39,6 +39,8 @@ impl Document<'_> {
         if conditional::has_tag(method, binding) {
             headers.push(header::ETAG);
         }
+        let metadata = method.metadata.response.iter();
+        let metadata = metadata.map(|it| (it.clone(), header::inline(parameter::metadata(it))));
         let output = method.descriptor.output();
         let description = match status {
             201 => "Created.",
@@ -47,6 +49,7 @@ impl Document<'_> {
             _ => "Success.",
         };
         let mut response = self.response(description, &headers);
+        response.headers.extend(metadata);
         if output.full_name() != "google.protobuf.Empty" {
             let (kind, mut media) = self.answer(&output, binding);
             media.example = self.examples.response(method, binding);

@@ -7,6 +7,7 @@ mod descriptors;
 mod event;
 mod fault;
 mod field;
+mod metadata;
 mod method;
 mod options;
 
@@ -16,6 +17,7 @@ pub use descriptors::merge;
 pub use event::Event;
 pub use fault::{Fault, Faults};
 pub use field::{FieldRules, Number, Phi, decimal, phi, rules};
+pub use metadata::Metadata;
 pub use method::{Audit, Caller, Http, Idempotency, Method};
 use options::Options;
 

@@ -5,7 +5,7 @@ use prost_reflect::{
 };
 
 use crate::{
-    Event, Fault, Service,
+    Event, Fault, Metadata, Service,
     options::{Options, enum_name, flag, text, texts, unsigned},
 };
 
@@ -23,6 +23,7 @@ pub struct Method {
     /// The constant's name: `READ`, `WRITE`, …
     pub rate: String,
     pub http: Http,
+    pub metadata: Metadata,
     /// True when the method has a `google.api.http` rule, and so is public over REST.
     pub has_route: bool,
     pub descriptor: MethodDescriptor,
@@ -59,6 +60,8 @@ pub struct Http {
     pub multipart: bool,
     /// 0: the default.
     pub success_status: u32,
+    /// In bytes. 0: the limit of all methods.
+    pub largest_body: u32,
 }
 
 impl Method {
@@ -113,6 +116,11 @@ impl Method {
                 "make the write a method of its own",
             );
         }
+        let metadata = options.method(descriptor, &options.metadata);
+        let metadata = Metadata::read(metadata.as_ref());
+        for problem in metadata.problems() {
+            fault(&problem, "choose a name such as `x-lab-order`");
+        }
         let Some(audit) = audit.filter(|_| faults.is_empty()) else { return Err(faults) };
         Ok(Self {
             path: format!("/{}/{}", service.descriptor.full_name(), descriptor.name()),
@@ -123,6 +131,7 @@ impl Method {
             idempotency,
             rate: rate(descriptor, &options.rate, writes),
             http: http(options.method(descriptor, &options.http)),
+            metadata,
             has_route: descriptor.options().has_extension(&options.google_http),
             audit,
             descriptor: descriptor.clone(),
@@ -201,5 +210,6 @@ fn http(option: Option<DynamicMessage>) -> Http {
         oauth_errors: flag(&it, "oauth_errors"),
         multipart: flag(&it, "multipart"),
         success_status: unsigned(&it, "success_status"),
+        largest_body: unsigned(&it, "largest_body"),
     })
 }

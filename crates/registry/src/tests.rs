@@ -69,7 +69,22 @@ fn a_complete_contract_has_no_faults_and_reads_back() {
     assert_eq!(method.scopes, ["write:test"]);
     assert_eq!(method.audit, Audit::Write("test.thing.done".into()));
     assert_eq!(method.rate, "WRITE");
+    assert_eq!((method.http.largest_body, &method.metadata), (0, &Metadata::default()));
     assert_eq!(registry.events()[0].aggregate, "test.thing");
+}
+
+#[test]
+fn a_method_states_its_limit_and_its_metadata() {
+    let options = format!(
+        r#"{COMPLETE}
+        option (loop.options.v1.http) = {{largest_body: 65536}};
+        option (loop.options.v1.metadata) = {{request: "x-lab-order" response: "x-signature-bin"}};"#
+    );
+    let registry = Registry::new(compile(&contract(&options, ""))).unwrap();
+    let method = registry.method("/loop.test.v1.TestService/Do").unwrap();
+    assert_eq!(method.http.largest_body, 65_536);
+    assert_eq!(method.metadata.request, ["x-lab-order"]);
+    assert_eq!(method.metadata.response, ["x-signature-bin"]);
 }
 
 #[test]
@@ -82,6 +97,12 @@ fn each_omission_is_a_fault_with_place_and_mend() {
         (COMPLETE.replace("done.v1", "gone.v1"), "", "which no message declares", "events.proto"),
         (COMPLETE.replace("scopes: \"write:test\"", ""), "", "names no scope", "scopes:"),
         (COMPLETE.into(), "string email = 1;", "looks protected", "phi"),
+        (
+            format!("{COMPLETE} option (loop.options.v1.metadata) = {{request: \"cookie\"}};"),
+            "",
+            "names the metadata `cookie`",
+            "x-lab-order",
+        ),
         (
             COMPLETE.into(),
             "string x = 1 [(buf.validate.field).string.email = true];",

@@ -8,6 +8,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 use crate::entity_tag::EntityTag;
 use crate::field_path::FieldPath;
 use crate::message::Message;
+use crate::metadata::Metadata;
 use crate::plan::{Kind, MessageId, Plans};
 use crate::router::Verbs;
 use crate::template::{Template, TemplateError};
@@ -40,6 +41,7 @@ pub struct MethodPlan {
     takes_http_body: bool,
     answers_http_body: bool,
     options: HttpOptions,
+    metadata: Metadata,
 }
 
 /// `loop.options.v1.http`.
@@ -49,6 +51,7 @@ struct HttpOptions {
     multipart: bool,
     oauth_errors: bool,
     success_status: Option<StatusCode>,
+    largest_body: Option<u32>,
 }
 
 /// One way to call a method over HTTP.
@@ -141,6 +144,17 @@ impl MethodPlan {
         self.answers_empty
     }
 
+    /// The largest body of a request that the contract states, in bytes; of a stream, the largest
+    /// message.
+    pub fn largest_body(&self) -> Option<usize> {
+        self.options.largest_body.map(|bytes| bytes as usize)
+    }
+
+    /// What crosses the edge besides messages.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
     /// Notes what a binding of this method can do.
     pub(crate) fn add(&mut self, binding: &Binding) {
         self.takes_http_body |= binding.takes_http_body;
@@ -164,8 +178,16 @@ impl MethodPlan {
             takes_http_body: false,
             answers_http_body: false,
             options: http_options(pool, method)?,
+            metadata: metadata(pool, method)?,
         })
     }
+}
+
+fn metadata(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Metadata, BuildError> {
+    let option = extension(pool, method, "loop.options.v1.metadata");
+    let read = option.as_ref().map(Metadata::read).transpose();
+    read.map(Option::unwrap_or_default)
+        .map_err(|reason| BuildError::Binding { method: method.full_name().to_owned(), reason })
 }
 
 fn http_options(
@@ -176,7 +198,8 @@ fn http_options(
         return Ok(HttpOptions::default());
     };
     let flag = |name| http.get_field_by_name(name).and_then(|value| value.as_bool());
-    let status = http.get_field_by_name("success_status").and_then(|value| value.as_u32());
+    let number = |name| http.get_field_by_name(name).and_then(|value| value.as_u32());
+    let given = |name| number(name).filter(|number| *number != 0);
     let success = |code: u32| {
         let status = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
         status.filter(StatusCode::is_success).ok_or_else(|| BuildError::Binding {
@@ -188,7 +211,8 @@ fn http_options(
         form: flag("form").unwrap_or_default(),
         multipart: flag("multipart").unwrap_or_default(),
         oauth_errors: flag("oauth_errors").unwrap_or_default(),
-        success_status: status.filter(|code| *code != 0).map(success).transpose()?,
+        success_status: given("success_status").map(success).transpose()?,
+        largest_body: given("largest_body"),
     })
 }
 

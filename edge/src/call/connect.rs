@@ -12,7 +12,7 @@ use base64::{
 use bytes::Bytes;
 use futures::stream::unfold;
 use http::{HeaderValue, Response, header};
-use http_body_util::{BodyExt as _, Full, StreamBody};
+use http_body_util::{Full, StreamBody};
 use hyper::body::Frame;
 use kit::Error;
 use tokio::time::{Instant, timeout_at};
@@ -20,11 +20,14 @@ use tonic::{Code, Status, body::Body};
 use transcode::{Message, Style, Unknown};
 
 use super::{
-    Ongoing, pass_back, shutting_down, too_late,
+    Ongoing,
+    compression::{CONNECT, framed, next_frame, restored},
+    metadata, pass_back, shutting_down, too_late,
     uplink::{self, Fault, Source},
 };
 use crate::{
     grpc::{self, Deframer, Messages},
+    layers::coding::Coding,
     protocol::{Codec, Connect, Kind},
 };
 
@@ -60,7 +63,8 @@ pub(crate) async fn call(
                 .into())
         }
         Kind::Get => {
-            let body = in_query(ongoing.head.uri.query().unwrap_or_default())?;
+            let most = ongoing.largest_body();
+            let body = in_query(ongoing.head.uri.query().unwrap_or_default(), most)?;
             unary(ongoing, body, how.codec).await
         }
     }
@@ -84,27 +88,34 @@ async fn unary(ongoing: Ongoing, body: Bytes, codec: Codec) -> Result<Response<B
     let mut response = Response::new(Body::new(Full::new(body)));
     let content_type = HeaderValue::from_static(codec.content_type());
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    pass_back(&answer.headers, &mut response);
+    let metadata = plan.metadata();
+    pass_back(metadata, &answer.headers, &mut response);
+    metadata::prefixed(metadata, &answer.trailers, response.headers_mut());
     Ok(response)
 }
 
-/// The message of a GET.
-fn in_query(query: &str) -> Result<Bytes, Error> {
+/// The message of a GET, of at most `most` bytes.
+fn in_query(query: &str, most: usize) -> Result<Bytes, Error> {
     let value = |name: &str| {
         let mut pairs = form_urlencoded::parse(query.as_bytes());
         pairs.find(|(it, _)| it == name).map(|(_, value)| value)
     };
-    if value("compression").is_some_and(|it| !it.is_empty() && it != "identity") {
-        return Err(Error::invalid("CONTENT_ENCODING", "compression", "must be identity"));
-    }
     let message = value("message").unwrap_or_default();
-    match value("base64").as_deref() {
+    let message = match value("base64").as_deref() {
         Some("1") => URL_SAFE
             .decode(&*message)
-            .map(Bytes::from)
-            .map_err(|_| Error::invalid("BODY_ENCODING", "message", "must be base64url")),
-        _ => Ok(message.into_owned().into_bytes().into()),
+            .map_err(|_| Error::invalid("BODY_ENCODING", "message", "must be base64url"))?,
+        _ => message.into_owned().into_bytes(),
+    };
+    match value("compression").as_deref() {
+        None | Some("" | "identity") => Ok(message.into()),
+        Some(name) => Coding::named(name).ok_or_else(unspoken)?.decode(&message, most),
     }
+}
+
+fn unspoken() -> Error {
+    let message = "compression must be gzip, br, zstd or identity";
+    Error::new(Code::Unimplemented, "CONTENT_ENCODING", message)
 }
 
 fn to_wire<'b>(
@@ -133,15 +144,12 @@ fn from_wire(message: Message<'_>, codec: Codec, wire: Bytes) -> Result<Bytes, S
 }
 
 async fn stream(ongoing: Ongoing, body: Body, codec: Codec) -> Result<Response<Body>, Status> {
-    let encoding = ongoing.head.headers.get("connect-content-encoding");
-    if encoding.is_some_and(|it| it != "identity") {
-        let message = "connect-content-encoding must be identity";
-        return Err(Error::new(Code::Unimplemented, "CONTENT_ENCODING", message).into());
-    }
+    let coding = CONNECT.sent(&ongoing.head.headers)?;
+    let accepted = CONNECT.accepted(&ongoing.head.headers);
     let plan = ongoing.called().plan;
-    let largest = ongoing.parts.config.limits.body;
-    let source =
-        Enveloped { body, deframer: Deframer::new(largest), largest, codec, input: plan.input() };
+    let largest = ongoing.largest_body();
+    let (deframer, input) = (Deframer::new(largest), plan.input());
+    let source = Enveloped { body, deframer, coding, largest, codec, input };
     let (answer, fault) = if plan.is_client_streaming() {
         let (body, fault) = uplink::body(source);
         (ongoing.send_body(body).await, fault)
@@ -152,11 +160,14 @@ async fn stream(ongoing: Ongoing, body: Body, codec: Codec) -> Result<Response<B
     let messages = Messages::open(answer).map_err(|it| fault.or(it))?;
     let headers = messages.headers.clone();
     let until = ongoing.deadline();
-    let sending = Sending { ongoing, messages, fault, codec, until, ended: false };
+    let sending = Sending { ongoing, messages, fault, codec, accepted, until, ended: false };
     let mut response = Response::new(sending.body());
     let content_type = HeaderValue::from_static(codec.stream_content_type());
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    pass_back(&headers, &mut response);
+    if let Some(coding) = accepted {
+        CONNECT.tell(coding, response.headers_mut());
+    }
+    pass_back(plan.metadata(), &headers, &mut response);
     Ok(response)
 }
 
@@ -174,6 +185,7 @@ async fn only(mut source: Enveloped) -> Result<Bytes, Status> {
 struct Enveloped {
     body: Body,
     deframer: Deframer,
+    coding: Option<Coding>,
     largest: usize,
     codec: Codec,
     input: Message<'static>,
@@ -181,26 +193,10 @@ struct Enveloped {
 
 impl Source for Enveloped {
     async fn next(&mut self) -> Result<Option<Bytes>, Status> {
-        loop {
-            let frame = self.deframer.next();
-            if let Some(frame) = frame.map_err(|_| crate::layers::body_too_large(self.largest))? {
-                if frame.flags != 0 {
-                    let rule = "must be sent without compression";
-                    return Err(Error::invalid("BODY_ENCODING", "body", rule).into());
-                }
-                return Ok(Some(
-                    to_wire(self.input, self.codec, &frame.message)?.into_owned().into(),
-                ));
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => self.deframer.feed(frame.into_data().unwrap_or_default()),
-                None if self.deframer.is_empty() => return Ok(None),
-                Some(Err(_)) | None => {
-                    let rule = "must be sent whole";
-                    return Err(Error::invalid("BODY_INCOMPLETE", "body", rule).into());
-                }
-            }
-        }
+        let frame = next_frame(&mut self.body, &mut self.deframer, self.largest).await?;
+        let Some(frame) = frame else { return Ok(None) };
+        let message = restored(self.coding, frame, self.largest)?;
+        Ok(Some(to_wire(self.input, self.codec, &message)?.into_owned().into()))
     }
 }
 
@@ -210,6 +206,7 @@ struct Sending {
     messages: Messages,
     fault: Fault,
     codec: Codec,
+    accepted: Option<Coding>,
     until: Instant,
     ended: bool,
 }
@@ -239,14 +236,18 @@ impl Sending {
             Ok(Some(message)) => from_wire(output, self.codec, message),
             Ok(None) => {
                 self.ended = true;
-                return grpc::flagged(END, b"{}");
+                return failure::success(self.ongoing.metadata(), &self.messages.trailers);
             }
             Err(failure) => Err(self.fault.or(failure)),
         };
-        worded.map(|it| grpc::frame(&it)).unwrap_or_else(|failure| {
-            self.ended = true;
-            failure::end(&self.ongoing.parts, &failure)
-        })
+        match worded {
+            Ok(message) => framed(self.accepted, message).await,
+            Err(failure) => {
+                self.ended = true;
+                let Self { ongoing, messages, .. } = self;
+                failure::broken(&ongoing.parts, &failure, ongoing.metadata(), &messages.trailers)
+            }
+        }
     }
 }
 
@@ -256,11 +257,24 @@ mod tests {
 
     #[test]
     fn the_message_of_a_get_is_text_or_base64() {
-        assert_eq!(in_query("message=%7B%22a%22%3A1%7D").unwrap(), r#"{"a":1}"#);
-        assert_eq!(in_query("base64=1&message=CgFh").unwrap(), b"\n\x01a"[..]);
-        assert_eq!(in_query("base64=1&message=YQ").unwrap(), "a");
-        assert_eq!(in_query("base64=1&message=YQ%3D%3D").unwrap(), "a");
-        assert!(in_query("base64=1&message=*").is_err());
-        assert!(in_query("compression=gzip&message=a").is_err());
+        let read = |query: &str| in_query(query, 10);
+        assert_eq!(read("message=%7B%22a%22%3A1%7D").unwrap(), r#"{"a":1}"#);
+        assert_eq!(read("base64=1&message=CgFh").unwrap(), b"\n\x01a"[..]);
+        assert_eq!(read("base64=1&message=YQ").unwrap(), "a");
+        assert_eq!(read("base64=1&message=YQ%3D%3D").unwrap(), "a");
+        assert!(read("base64=1&message=*").is_err());
+    }
+
+    #[test]
+    fn the_message_of_a_get_may_be_compressed() {
+        let read = |coding: &str, length: usize| {
+            let coded = zstd::encode_all(&vec![b'a'; length][..], 3).unwrap();
+            let message = URL_SAFE.encode(coded);
+            in_query(&format!("compression={coding}&base64=1&message={message}"), 10)
+        };
+        assert_eq!(read("zstd", 10).unwrap(), "aaaaaaaaaa");
+        assert_eq!(read("zstd", 11).unwrap_err().reason(), "BODY_TOO_LARGE");
+        assert_eq!(read("gzip", 10).unwrap_err().reason(), "BODY_ENCODING");
+        assert_eq!(read("lzw", 10).unwrap_err().code(), Code::Unimplemented);
     }
 }

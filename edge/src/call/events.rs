@@ -73,7 +73,7 @@ pub(crate) async fn respond(
         Form::Raw => raw_type(&ongoing, first.as_deref())?,
         form => HeaderValue::from_static(form.content_type()),
     };
-    let headers = messages.headers.clone();
+    let (metadata, headers) = (ongoing.metadata(), messages.headers.clone());
     let until = ongoing.deadline();
     let print = preference.print;
     let sending = Sending { ongoing, messages, print, form, first, sent: 0, ended, until };
@@ -86,7 +86,7 @@ pub(crate) async fn respond(
     if !is_raw {
         preference.tell(response.headers_mut());
     }
-    pass_back(&headers, &mut response);
+    pass_back(metadata, &headers, &mut response);
     Ok(response)
 }
 

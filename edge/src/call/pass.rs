@@ -8,30 +8,41 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use hyper::body::{Frame, SizeHint};
 use kit::Error;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, body::Body};
 
-use super::{Ongoing, pass_back, shutting_down, too_late};
+use super::{
+    Ongoing,
+    compression::{self, GRPC, Restoring},
+    metadata, pass_back, shutting_down, too_late,
+    uplink::{self, Fault},
+};
 use crate::{grpc, record::Record};
 
-/// What of gRPC's own headers goes through on top of those of every call.
+/// What of gRPC's own headers comes back from a service that compresses its answers itself.
 const ENCODINGS: [&str; 2] = ["grpc-encoding", "grpc-accept-encoding"];
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
     needs_http_2(ongoing.head.version)?;
-    let answer = ongoing.send_on(body).await?;
+    let (answer, fault) = match ongoing.called().plan.is_client_streaming() {
+        true => ongoing.send_stream(body).await?,
+        false => (ongoing.send_frames(ongoing.read(body).await?).await?, None),
+    };
     let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
-        return Err(failure);
+        return Err(fault.map_or(failure.clone(), |it| it.or(failure)));
     }
+    let mut headers = grpc_headers(&head.headers);
+    let body = ongoing.shrinking(body, &mut headers);
     let ending = Ending::new(body, ongoing.ends(), ongoing.record.clone());
+    let ending = Ending { fault, ..ending };
     let mut response = Response::new(Body::new(ending));
-    *response.headers_mut() = grpc_headers(&head.headers);
-    pass_back(&head.headers, &mut response);
+    *response.headers_mut() = headers;
+    pass_back(ongoing.metadata(), &head.headers, &mut response);
     Ok(response)
 }
 
@@ -50,28 +61,37 @@ impl Ongoing {
         ends(self.deadline(), closing)
     }
 
-    /// Sends a body of framed messages on: as it comes if the method takes a stream, whole if it
-    /// takes one message, so that its size is known to be in bounds before anybody works on it.
-    pub(super) async fn send_on(&self, body: Body) -> Result<Response<Body>, Status> {
-        if self.called().plan.is_client_streaming() {
-            let request = self.with_encodings(self.outgoing(body));
-            return Ok(super::reach(&self.parts, self.called().method.service, request).await?);
-        }
-        self.send_frames(self.read(body).await?).await
+    /// Sends a stream of framed messages on: as they come if they are plain, or else restored.
+    async fn send_stream(&self, body: Body) -> Result<(Response<Body>, Option<Fault>), Status> {
+        let Some(coding) = GRPC.sent(&self.head.headers)? else {
+            return Ok((self.send_body(body).await?, None));
+        };
+        let largest = self.largest_body();
+        let (body, fault) = uplink::body(Restoring::new(body, coding, largest));
+        let answer = self.send_body(body).await.map_err(|it| fault.or(it))?;
+        Ok((answer, Some(fault)))
     }
 
-    /// Sends framed messages on that are here as a whole.
+    /// Sends framed messages on that are here as a whole, so that their size is known to be in
+    /// bounds before anybody works on them.
     pub(super) async fn send_frames(&self, frames: Bytes) -> Result<Response<Body>, Status> {
-        self.send_made(|| self.with_encodings(self.outgoing(frames.clone()))).await
+        let frames = match GRPC.sent(&self.head.headers)? {
+            Some(coding) => compression::plain(frames, coding, self.largest_body())?,
+            None => frames,
+        };
+        self.send_whole(frames).await
     }
 
-    fn with_encodings<B>(&self, mut request: Request<B>) -> Request<B> {
-        for name in ENCODINGS.map(HeaderName::from_static) {
-            if let Some(value) = self.head.headers.get(&name) {
-                request.headers_mut().insert(name, value.clone());
+    /// The frames of an answer, compressed if the caller wants that and nobody has done it.
+    pub(super) fn shrinking(&self, body: Body, headers: &mut HeaderMap) -> Body {
+        let accepted = GRPC.accepted(&self.head.headers);
+        match accepted.filter(|_| !headers.contains_key(ENCODINGS[0])) {
+            Some(coding) => {
+                GRPC.tell(coding, headers);
+                compression::shrunk(body, coding)
             }
+            None => body,
         }
-        request
     }
 }
 
@@ -85,18 +105,6 @@ pub(super) fn grpc_headers(told: &HeaderMap) -> HeaderMap {
         }
     }
     headers
-}
-
-/// The trailers of gRPC itself, and no others.
-pub(super) fn grpc_trailers(told: &HeaderMap) -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(3);
-    for name in ["grpc-status", "grpc-message", "grpc-status-details-bin"] {
-        let name = HeaderName::from_static(name);
-        if let Some(value) = told.get(&name) {
-            trailers.insert(name, value.clone());
-        }
-    }
-    trailers
 }
 
 /// Waits until a body has to end: at its deadline, or with the gateway if it would outlast it.
@@ -118,8 +126,10 @@ pub(crate) struct Ending {
     body: Body,
     ends: Pin<Box<dyn Future<Output = Status> + Send>>,
     ended: bool,
+    /// What the caller may have done to break the call off.
+    fault: Option<Fault>,
     /// Kept until all has been sent.
-    _record: Arc<Record>,
+    record: Arc<Record>,
 }
 
 impl Ending {
@@ -128,7 +138,22 @@ impl Ending {
         ends: impl Future<Output = Status> + Send + 'static,
         record: Arc<Record>,
     ) -> Self {
-        Self { body, ends: Box::pin(ends), ended: false, _record: record }
+        Self { body, ends: Box::pin(ends), ended: false, fault: None, record }
+    }
+
+    /// The trailers of gRPC itself, those that the contract lets through, and no others.
+    fn trailers(&self, told: &HeaderMap) -> HeaderMap {
+        let mut trailers = HeaderMap::with_capacity(3);
+        for name in ["grpc-status", "grpc-message", "grpc-status-details-bin"] {
+            let name = HeaderName::from_static(name);
+            if let Some(value) = told.get(&name) {
+                trailers.insert(name, value.clone());
+            }
+        }
+        if let Some(called) = self.record.called() {
+            metadata::pass_back(called.plan.metadata(), told, &mut trailers);
+        }
+        trailers
     }
 
     fn end(&mut self, status: &Status) -> Frame<Bytes> {
@@ -157,10 +182,14 @@ impl hyper::body::Body for Ending {
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             return Poll::Ready(match frame {
                 Some(Ok(frame)) => Some(Ok(match frame.into_trailers() {
-                    Ok(trailers) => Frame::trailers(grpc_trailers(&trailers)),
+                    Ok(trailers) => Frame::trailers(this.trailers(&trailers)),
                     Err(data) => data,
                 })),
-                Some(Err(_)) => Some(Ok(this.end(&broken_off()))),
+                Some(Err(_)) => {
+                    let fault = this.fault.take();
+                    let status = fault.map_or_else(broken_off, |it| it.or(broken_off()));
+                    Some(Ok(this.end(&status)))
+                }
                 None => None,
             });
         }

@@ -42,7 +42,7 @@ pub(super) async fn whole(ongoing: &Ongoing, body: Body) -> Result<(Body, Fault)
 /// A stream of messages, one for each piece that comes. No more than one piece is held.
 pub(super) fn pieces(ongoing: &Ongoing, body: Body) -> Result<(Body, Fault), Status> {
     let (said, record) = (Said::by(ongoing)?, ongoing.record.clone());
-    let largest = ongoing.parts.config.limits.body;
+    let largest = ongoing.largest_body();
     let head = move |is_first, length| {
         let route = record.route().expect("REST calls have a route");
         let later = || route.later_request_prefix(length).unwrap_or_default();

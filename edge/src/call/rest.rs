@@ -7,7 +7,7 @@ use tonic::{Status, body::Body};
 use transcode::{Match, ResponseError};
 
 use super::{
-    Ongoing, Preference, conditional, events, multipart, pass_back, put, raw,
+    Ongoing, Preference, conditional, events, metadata, multipart, pass_back, put, raw,
     uplink::{self, Fault},
     upload::Upload,
 };
@@ -120,7 +120,9 @@ fn respond(
     if !route(ongoing).answers_http_body() {
         preference.tell(response.headers_mut());
     }
-    pass_back(&answer.headers, &mut response);
+    let metadata = ongoing.metadata();
+    pass_back(metadata, &answer.headers, &mut response);
+    metadata::pass_back(metadata, &answer.trailers, response.headers_mut());
     Ok(response)
 }
 

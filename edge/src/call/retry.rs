@@ -2,26 +2,19 @@
 
 use bytes::Bytes;
 use contract::Idempotency;
-use http::{Request, Response};
+use http::Response;
 use kit::{Error, IDEMPOTENCY_KEY};
 use mesh::Retry;
 use tonic::{Status, body::Body};
 
-use super::Ongoing;
+use super::{Ongoing, at_the_service};
 
 impl Ongoing {
     /// Sends framed messages that are held whole to the method's service.
     pub(super) async fn send_whole(&self, frames: Bytes) -> Result<Response<Body>, Status> {
-        self.send_made(|| self.outgoing(frames.clone())).await
-    }
-
-    /// The same with a request that `make` makes, for each attempt anew.
-    pub(super) async fn send_made(
-        &self,
-        make: impl Fn() -> Request<Bytes>,
-    ) -> Result<Response<Body>, Status> {
         let peer = self.parts.mesh.peer(self.called().method.service).map_err(Error::from)?;
-        Ok(peer.call(make, self.retry()).await.map_err(Error::from)?)
+        let answer = peer.call(|| self.outgoing(frames.clone()), self.retry()).await;
+        self.told(answer.map_err(Error::from)?)
     }
 
     /// A read may be made again; a write if the service gives its first answer again.
@@ -32,7 +25,7 @@ impl Ongoing {
                 && self.head.headers.contains_key(IDEMPOTENCY_KEY)
         };
         match !method.writes() || is_keyed() {
-            true => Retry::Idempotent { deadline: self.deadline().into_std() },
+            true => Retry::Idempotent { deadline: at_the_service(self.deadline()).into_std() },
             false => Retry::Never,
         }
     }

@@ -58,7 +58,7 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// What a service answers, begun or not.
 enum Answer {
     Awaited(Pin<Box<dyn Future<Output = Result<Messages, Status>> + Send>>),
-    Begun(Messages),
+    Begun(Box<Messages>),
 }
 
 /// A socket and the call that it carries.
@@ -110,7 +110,7 @@ pub(crate) async fn call(mut ongoing: Ongoing) -> Result<Response<Body>, Status>
     // A service that reads before it answers answers later, when the socket is open.
     if let Ok(begun) = timeout(HELD, answer.begin()).await {
         let begun = begun.map_err(|it| fault.or(it))?;
-        pass_back(&begun.headers, &mut response);
+        pass_back(ongoing.metadata(), &begun.headers, &mut response);
         owes_receipt = false;
     } else {
         response.extensions_mut().insert(Receipt::Due);
@@ -155,7 +155,7 @@ fn malformed(header: &str, rule: &str) -> Error {
 impl Answer {
     async fn begin(&mut self) -> Result<&mut Messages, Status> {
         if let Self::Awaited(answer) = self {
-            *self = Self::Begun(answer.as_mut().await?);
+            *self = Self::Begun(Box::new(answer.as_mut().await?));
         }
         match self {
             Self::Begun(messages) => Ok(messages),
@@ -166,7 +166,7 @@ impl Answer {
 
 impl Conversation {
     async fn run(mut self, upgraded: Upgraded) {
-        let largest = self.ongoing.parts.config.limits.body;
+        let largest = self.ongoing.largest_body();
         let config = WebSocketConfig::default()
             .max_message_size(Some(largest))
             .max_frame_size(Some(largest))

@@ -37,7 +37,7 @@ impl Upload {
             etag: conditional::required(ongoing)?,
             style: ongoing.parts.config.style,
             body,
-            documents: Documents::new(ongoing.parts.config.limits.body),
+            documents: Documents::new(ongoing.largest_body()),
             began: false,
         })
     }

@@ -31,11 +31,12 @@ pub(crate) async fn call(
     }
     let body = ongoing.read(body).await?;
     let body = if text { decode(&body)? } else { body };
-    let answer = ongoing.send_frames(body).await?;
-    let (head, body) = answer.into_parts();
+    let (head, body) = ongoing.send_frames(body).await?.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
         return Err(failure);
     }
+    let mut headers = grpc_headers(&head.headers);
+    let body = ongoing.shrinking(body, &mut headers);
     let body = Ending::new(body, ongoing.ends(), ongoing.record.clone());
     let pieces = unfold(body, move |mut body| async move {
         let piece = match body.frame().await? {
@@ -48,9 +49,9 @@ pub(crate) async fn call(
         Some((Ok(Frame::data(encode(piece, text))), body))
     });
     let mut response = Response::new(Body::new(StreamBody::new(pieces)));
-    *response.headers_mut() = grpc_headers(&head.headers);
+    *response.headers_mut() = headers;
     response.headers_mut().insert(header::CONTENT_TYPE, content_type(text));
-    pass_back(&head.headers, &mut response);
+    pass_back(ongoing.metadata(), &head.headers, &mut response);
     Ok(response)
 }
 

@@ -16,7 +16,7 @@ use super::body_too_large;
 use crate::{Parts, accept, entity_tag, record::Record};
 
 /// What is smaller travels in one packet either way.
-const WORTHWHILE: u64 = 1024;
+pub(crate) const WORTHWHILE: u64 = 1024;
 
 /// What is larger would keep a whole core from its other requests.
 const LARGE: usize = 256 << 10;
@@ -35,12 +35,16 @@ impl Coding {
     /// Those of equal weight in this order: what costs least first.
     const ALL: [Self; 3] = [Self::Zstd, Self::Brotli, Self::Gzip];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Zstd => "zstd",
             Self::Brotli => "br",
             Self::Gzip => "gzip",
         }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name))
     }
 
     /// The coding that a caller likes best; none if it prefers the body as it is.
@@ -58,12 +62,11 @@ impl Coding {
     /// The coding of a request's body; none if it has none. At most one is taken.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Error> {
         let Some(value) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
-        let named = |name: &str| value.as_bytes().eq_ignore_ascii_case(name.as_bytes());
-        if named("identity") {
+        let value = value.to_str().unwrap_or_default();
+        if value.eq_ignore_ascii_case("identity") {
             return Ok(None);
         }
-        let coding = Self::ALL.into_iter().find(|it| named(it.name()));
-        coding.map(Some).ok_or_else(|| {
+        Self::named(value).map(Some).ok_or_else(|| {
             let rule = "must be gzip, br, zstd or identity";
             Error::invalid("CONTENT_ENCODING", "content-encoding", rule)
                 .with("http_status", "415")
@@ -95,6 +98,14 @@ impl Coding {
                 Err(Error::invalid("BODY_ENCODING", "body", rule))
             }
         }
+    }
+
+    /// Codes a body; what is large, on a thread of its own.
+    pub(crate) async fn encoded(self, plain: Bytes) -> io::Result<Vec<u8>> {
+        if plain.len() <= LARGE {
+            return self.encode(&plain);
+        }
+        tokio::task::spawn_blocking(move || self.encode(&plain)).await.map_err(io::Error::other)?
     }
 
     fn encode(self, plain: &[u8]) -> io::Result<Vec<u8>> {
@@ -134,7 +145,7 @@ pub(crate) async fn coding(_: Arc<Parts>, request: Request<Body>, next: Next) ->
     let Ok(plain) = body.collect().await.map(|it| it.to_bytes()) else {
         return super::refuse(Error::internal(anyhow::anyhow!("an answer broke off")));
     };
-    match encoded(coding, plain.clone()).await {
+    match coding.encoded(plain.clone()).await {
         Ok(coded) => {
             let name = HeaderValue::from_static(coding.name());
             head.headers.insert(header::CONTENT_ENCODING, name);
@@ -147,13 +158,6 @@ pub(crate) async fn coding(_: Arc<Parts>, request: Request<Body>, next: Next) ->
             Response::from_parts(head, Body::new(Full::new(plain)))
         }
     }
-}
-
-async fn encoded(coding: Coding, plain: Bytes) -> io::Result<Vec<u8>> {
-    if plain.len() <= LARGE {
-        return coding.encode(&plain);
-    }
-    tokio::task::spawn_blocking(move || coding.encode(&plain)).await.map_err(io::Error::other)?
 }
 
 /// Whether an answer is text of a known and worthwhile length that nobody has coded yet.

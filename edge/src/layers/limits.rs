@@ -57,7 +57,7 @@ pub(crate) async fn limits(
     next: Next,
 ) -> Response<Body> {
     let limits = parts.config.limits;
-    if let Err(error) = check(&limits, &request) {
+    if let Err(error) = check(&limits, parts.largest_body, &request) {
         return refuse(error);
     }
     let asked = match asked(request.headers()) {
@@ -122,7 +122,7 @@ fn positive(digits: &str, most: usize) -> Option<u64> {
     digits.parse().ok().filter(|it| is_number && *it > 0)
 }
 
-fn check(limits: &Limits, request: &Request<Body>) -> Result<()> {
+fn check(limits: &Limits, largest_body: usize, request: &Request<Body>) -> Result<()> {
     if head(request) > limits.head {
         return Err(head_too_large(limits.head));
     }
@@ -140,7 +140,8 @@ fn check(limits: &Limits, request: &Request<Body>) -> Result<()> {
     framing::check(request)?;
     let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     match length {
-        Some(length) if limits.body < length => Err(body_too_large(limits.body)),
+        // A method may take less: it says so when it is known which one it is.
+        Some(length) if largest_body < length => Err(body_too_large(largest_body)),
         _ => Ok(()),
     }
 }

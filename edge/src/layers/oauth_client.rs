@@ -9,7 +9,7 @@ use oauth_core::Credentials;
 use tonic::body::Body;
 
 use super::refuse;
-use crate::{Parts, call, page::LARGEST_FORM};
+use crate::{Parts, call, page::LARGEST_FORM, record::Record};
 use kit::layers::Next;
 
 /// The longest client id that counts as one, in characters.
@@ -22,7 +22,9 @@ pub(crate) struct NamedClient(pub(crate) String);
 /// Reads the form of a method that takes one, and leaves it as it was. Such methods are open to
 /// the public, so no stranger is let further than before.
 pub(crate) async fn name(parts: Arc<Parts>, request: Request<Body>, next: Next) -> Response<Body> {
-    let limit = parts.config.limits.body.min(LARGEST_FORM);
+    let record = Record::of(request.extensions());
+    let stated = record.route().and_then(|it| it.method().largest_body());
+    let limit = parts.config.limits.body_of(stated).min(LARGEST_FORM);
     let (mut head, body) = request.into_parts();
     let form = match call::read(&head.headers, body, limit).await {
         Ok(form) => form,

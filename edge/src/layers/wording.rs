@@ -69,7 +69,13 @@ fn failure(parts: &Parts, record: &Record, status: &Status, wants_problem: bool)
         _ if record.speaks_grpc() => status.clone().into_http(),
         Some(Protocol::GrpcWeb { text }) => web_failure(status, *text),
         Some(Protocol::Connect(how)) => connect_failure(parts, record, status, *how),
-        _ => error(error_body(parts, record, status, format(record, wants_problem))),
+        _ => {
+            let mut response =
+                error(error_body(parts, record, status, format(record, wants_problem)));
+            // What the service may tell besides.
+            response.headers_mut().extend(status.metadata().clone().into_headers());
+            response
+        }
     }
 }
 

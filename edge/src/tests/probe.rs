@@ -134,6 +134,7 @@ impl Probe {
         let (head, body) = request.into_parts();
         let method = head.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
         let plan = API.method(head.uri.path()).expect("a method of the probe");
+        let tells = method.starts_with("Tell");
         let kind = |name: &str| {
             let short = name.strip_prefix("loop.probe.v1.").map(str::to_owned);
             &*short.unwrap_or_else(|| name.to_owned()).leak()
@@ -152,16 +153,33 @@ impl Probe {
             _ => {
                 let message =
                     messages.next().await?.ok_or_else(|| Status::internal("no message"))?;
-                decide(&method, &message)?
+                let decided = decide(&method, &message);
+                match decided {
+                    Ok(Answers::Ready(answers, end)) if tells => Answers::Ready(
+                        answers.into_iter().map(|it| told(it, &head.headers)).collect(),
+                        end,
+                    ),
+                    Err(mut failure) if tells => {
+                        for name in ["x-told", "x-hidden"] {
+                            failure.metadata_mut().insert(name, "no".parse().unwrap());
+                        }
+                        return Err(failure);
+                    }
+                    decided => decided?,
+                }
             }
         };
         let unfinished = Unfinished(self.gone.clone(), false);
         let state = (answers, kind(plan.output().full_name()), unfinished, false);
-        let frames = unfold(state, |(mut answers, kind, mut unfinished, ended)| async move {
+        let frames = unfold(state, move |(mut answers, kind, mut unfinished, ended)| async move {
             if ended {
                 return None;
             }
-            let (frame, ended) = answers.frame(kind).await;
+            let (mut frame, ended) = answers.frame(kind).await;
+            if let Some(trailers) = frame.trailers_mut().filter(|_| tells) {
+                trailers.insert("x-last", HeaderValue::from_static("bye"));
+                trailers.insert("x-hidden", HeaderValue::from_static("yes"));
+            }
             unfinished.1 = ended;
             Some((Ok::<_, Status>(frame), (answers, kind, unfinished, ended)))
         });
@@ -169,12 +187,28 @@ impl Probe {
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/grpc"));
         headers.insert("loop-secret", HeaderValue::from_static("inside"));
+        if tells {
+            headers.insert("x-told", HeaderValue::from_static("yes"));
+            headers.insert("x-told-bin", HeaderValue::from_static("YQ"));
+            headers.insert("x-hidden", HeaderValue::from_static("yes"));
+        }
         if ["Change", "Replace", "Reveal"].contains(&&*method) {
             let receipt = HeaderValue::from_static("0197a5d0-0000-7000-8000-000000000001");
             headers.insert(kit::RECEIPT, receipt);
         }
         Ok(response)
     }
+}
+
+/// An answer whose room is the metadata of the request.
+fn told(mut answer: Value, headers: &HeaderMap) -> Value {
+    let seen = headers.iter().filter(|(name, _)| name.as_str().starts_with("x-"));
+    let seen = seen.filter(|(name, _)| !name.as_str().starts_with("x-forwarded"));
+    let mut seen: Vec<_> =
+        seen.map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
+    seen.retain(|it| !it.starts_with("x-request-id"));
+    answer["room"] = seen.join(" ").into();
+    answer
 }
 
 /// What a call of one message is answered.

@@ -213,6 +213,23 @@ fn an_oauth_method_takes_forms_and_fails_by_rfc_6749() {
 }
 
 #[test]
+fn a_stated_limit_and_metadata_are_told() {
+    let options = format!(
+        r#"{WRITE}
+        option (loop.options.v1.http) = {{largest_body: 65536}};
+        option (loop.options.v1.metadata) = {{request: "x-lab-order" response: "x-signature-bin"}};"#
+    );
+    let document = document(&one(r#"post: "/v1/do" body: "*""#, &options, EMPTY));
+    let operation = &document["paths"]["/v1/do"]["post"];
+    assert_eq!(operation["requestBody"]["description"], "At most 65536 bytes.");
+    assert_eq!(operation["x-largest-body"], 65_536);
+    let parameter = operation["parameters"].as_array().unwrap().last().unwrap();
+    assert_eq!((&parameter["name"], &parameter["in"]), (&json!("x-lab-order"), &json!("header")));
+    let header = &operation["responses"]["200"]["headers"]["x-signature-bin"];
+    assert_eq!(header["schema"], json!({"type": "string", "contentEncoding": "base64"}));
+}
+
+#[test]
 fn each_scope_that_suffices_is_an_alternative() {
     let access = |access: &str| {
         let options = READ.replace(r#"scopes: "read:biomarkers" callers: USER"#, access);

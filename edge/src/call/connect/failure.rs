@@ -2,16 +2,18 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use prost::Message as _;
 use tonic::{Code, Status, body::Body};
 use tonic_types::pb;
-use transcode::Style;
+use transcode::{Metadata, Style};
 
 use super::END;
 use crate::{
-    Parts, grpc,
+    Parts,
+    call::metadata,
+    grpc,
     layers::wording,
     protocol::{Connect, Kind},
     record::Record,
@@ -36,12 +38,16 @@ pub(crate) fn failure(
         _ if OF_TRANSPORT.contains(&worded.status) => (worded.status, JSON, object(parts, status)),
         Kind::Stream => {
             let content_type = how.codec.stream_content_type();
-            return answer(StatusCode::OK, content_type, end(parts, status));
+            let mut response = answer(StatusCode::OK, content_type, end(parts, status));
+            // What the service tells of it, or what is read here if that is why it failed.
+            response.headers_mut().extend(status.metadata().clone().into_headers());
+            return response;
         }
         Kind::Post | Kind::Get => (http_status(status), JSON, object(parts, status)),
     };
     let mut response = answer(code, content_type, body.into());
     response.headers_mut().extend(worded.headers);
+    response.headers_mut().extend(status.metadata().clone().into_headers());
     response
 }
 
@@ -54,10 +60,35 @@ fn answer(status: StatusCode, content_type: &'static str, body: Bytes) -> Respon
     response
 }
 
+/// The envelope that ends a stream that did not fail.
+pub(super) fn success(metadata: &Metadata, trailers: &HeaderMap) -> Bytes {
+    let told = told(metadata, trailers);
+    grpc::flagged(END, format!("{{{told}}}").as_bytes())
+}
+
 /// The envelope that ends a stream with a failure.
-pub(super) fn end(parts: &Parts, status: &Status) -> Bytes {
+pub(super) fn broken(
+    parts: &Parts,
+    status: &Status,
+    metadata: &Metadata,
+    trailers: &HeaderMap,
+) -> Bytes {
+    let told = told(metadata, trailers);
+    let comma = if told.is_empty() { "" } else { "," };
     let object = object(parts, status);
-    grpc::flagged(END, format!(r#"{{"error":{object}}}"#).as_bytes())
+    grpc::flagged(END, format!(r#"{{"error":{object}{comma}{told}}}"#).as_bytes())
+}
+
+/// What a stream tells in its trailers, as a member of an object; empty if it tells nothing.
+fn told(metadata: &Metadata, trailers: &HeaderMap) -> String {
+    if metadata.response.is_empty() {
+        return String::new();
+    }
+    format!(r#""metadata":{}"#, metadata::object(metadata, trailers))
+}
+
+fn end(parts: &Parts, status: &Status) -> Bytes {
+    broken(parts, status, &Metadata::default(), &HeaderMap::new())
 }
 
 fn object(parts: &Parts, status: &Status) -> String {
