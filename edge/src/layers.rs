@@ -20,7 +20,7 @@ use kit::layers::{BrandScope, Check, Introspect, Next, Scope, admit, around, rec
 use tonic::{Status, body::Body};
 use tower::{Layer as _, ServiceBuilder};
 
-use crate::{Parts, call, page, record::Record, reflection};
+use crate::{Parts, call, page, record::Record};
 
 pub(crate) use limits::{Allowance, body_too_large};
 pub(crate) use rate::RateLimit;
@@ -63,13 +63,6 @@ pub(crate) fn pages(parts: &Arc<Parts>) -> Next {
     let guarded = around(RateLimit(parts.clone()), admit); // By address.
     let shed = around(parts.clone(), shed::shed); // Before any work is paid for.
     shed.layer(guarded.layer(Next::end(parts.clone(), page::pass)))
-}
-
-/// What a question for the contracts passes: anybody may read them.
-pub(crate) fn reflection(parts: &Arc<Parts>) -> Next {
-    let guarded = around(RateLimit(parts.clone()), admit); // By address.
-    let shed = around(parts.clone(), shed::shed); // Before any work is paid for.
-    shed.layer(guarded.layer(Next::end(parts.clone(), reflection::converse)))
 }
 
 /// A failure on its way out: a gRPC status, which the wording layer turns into HTTP.

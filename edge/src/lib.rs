@@ -75,7 +75,6 @@ pub(crate) struct Parts {
     pub(crate) cache: Cache,
     pub(crate) capacity: Capacity,
     pub(crate) openapi: home::Document,
-    pub(crate) contracts: reflection::Contracts,
     pub(crate) readiness: home::Readiness,
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
@@ -128,17 +127,17 @@ impl Parts {
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
-        let sets = descriptors(packages);
-        let api: &'static Api = Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?));
-        let methods = methods(api, packages)?;
+        let packages = [packages, &reflection::PACKAGES].concat();
+        let pool = registry::merge(&descriptors(&packages))?;
+        let api: &'static Api = Box::leak(Box::new(Api::build(&pool)?));
+        let methods = methods(api, &packages)?;
+        mesh.add_local(reflection::NAME, reflection::service(&pool, &methods));
         if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
             return Err(Error::Contested(page));
         }
-        let contracts = reflection::Contracts::new(&sets, &methods.keys().copied().collect())?;
         Ok(Self {
             api,
-            contracts,
-            own_clients: methods.values().map(|it| kit::client_id(it.method.service)).collect(),
+            own_clients: own_clients(&methods),
             methods,
             mesh,
             introspector,
@@ -159,11 +158,17 @@ fn descriptors(packages: &[&'static Package]) -> Vec<&'static [u8]> {
     packages.iter().map(|it| it.descriptors).chain([details]).collect()
 }
 
+fn own_clients(methods: &HashMap<&str, Served>) -> HashSet<String> {
+    let services = methods.values().map(|it| it.method.service);
+    services.filter(|it| *it != reflection::NAME).map(kit::client_id).collect()
+}
+
 fn is_taken(api: &Api, path: &str) -> bool {
     home::Own::at(path).is_some() || !matches!(api.route(&http::Method::GET, path), Route::NotFound)
 }
 
-/// The methods that the contracts bind to HTTP. Those of services among themselves are not served.
+/// The methods that the contracts bind to HTTP, and reflection. Those of services among themselves
+/// are not served.
 fn methods(
     api: &'static Api,
     packages: &[&'static Package],
@@ -173,7 +178,8 @@ fn methods(
     if let Some(method) = api.methods().find(|it| !listed.contains_key(it.grpc_path())) {
         return Err(Error::Unlisted(method.grpc_path().to_owned()));
     }
-    let served = api.bound_methods().map(|plan| {
+    let reflection = api.methods().filter(|it| reflection::METHODS.contains(&it.grpc_path()));
+    let served = api.bound_methods().chain(reflection).map(|plan| {
         let method = listed[plan.grpc_path()];
         (method.path, Served { method, plan })
     });

@@ -12,8 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use http_body_util::Full;
 use hyper::body::{Frame, SizeHint};
 use kit::Error;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::sleep_until;
 use tonic::{Status, body::Body};
 
 use super::{Ongoing, pass_back, shutting_down, too_late};
@@ -23,7 +22,9 @@ use crate::{grpc, record::Record};
 const ENCODINGS: [&str; 2] = ["grpc-encoding", "grpc-accept-encoding"];
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
-    needs_http_2(ongoing.head.version)?;
+    if ongoing.head.version != Version::HTTP_2 {
+        return Err(Error::invalid("HTTP_VERSION", "version", "must be HTTP/2 for gRPC").into());
+    }
     let answer = ongoing.send_on(body).await?;
     let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
@@ -36,19 +37,23 @@ pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>,
     Ok(response)
 }
 
-/// Refuses gRPC over what has no trailers.
-pub(crate) fn needs_http_2(version: Version) -> Result<(), Error> {
-    match version {
-        Version::HTTP_2 => Ok(()),
-        _ => Err(Error::invalid("HTTP_VERSION", "version", "must be HTTP/2 for gRPC")),
-    }
-}
-
 impl Ongoing {
-    /// Why the body of this call ends before the service has ended it.
+    /// Waits until the call has to end, whatever the service does: at its deadline; or with the
+    /// gateway, if it might outlast that.
     pub(super) fn ends(&self) -> impl Future<Output = Status> + Send + use<> {
         let closing = self.called().streams().then(|| self.parts.closing.clone());
-        ends(self.deadline(), closing)
+        let (deadline, closed) = (self.deadline(), async move {
+            match closing {
+                Some(closing) => closing.cancelled_owned().await,
+                None => pending().await,
+            }
+        });
+        async move {
+            tokio::select! {
+                () = sleep_until(deadline) => too_late(),
+                () = closed => shutting_down(),
+            }
+        }
     }
 
     /// Sends a body of framed messages on: as it comes if the method takes a stream, whole if it
@@ -92,22 +97,8 @@ pub(super) fn grpc_trailers(told: &HeaderMap) -> HeaderMap {
     trailers
 }
 
-/// Waits until a body has to end: at its deadline, or with the gateway if it would outlast it.
-pub(crate) async fn ends(deadline: Instant, closing: Option<CancellationToken>) -> Status {
-    let closed = async move {
-        match closing {
-            Some(closing) => closing.cancelled_owned().await,
-            None => pending().await,
-        }
-    };
-    tokio::select! {
-        () = sleep_until(deadline) => too_late(),
-        () = closed => shutting_down(),
-    }
-}
-
 /// A body of framed messages that ends when it has to, with trailers that say so.
-pub(crate) struct Ending {
+pub(super) struct Ending {
     body: Body,
     ends: Pin<Box<dyn Future<Output = Status> + Send>>,
     ended: bool,
@@ -116,7 +107,7 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    pub(crate) fn new(
+    pub(super) fn new(
         body: Body,
         ends: impl Future<Output = Status> + Send + 'static,
         record: Arc<Record>,

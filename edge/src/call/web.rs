@@ -25,13 +25,13 @@ pub(crate) async fn call(
     body: Body,
     text: bool,
 ) -> Result<Response<Body>, Status> {
-    if ongoing.called().plan.is_client_streaming() {
-        let rule = "must be gRPC or a WebSocket: browsers cannot stream requests";
-        return Err(Error::invalid("CONTENT_TYPE", "content-type", rule).into());
-    }
-    let body = ongoing.read(body).await?;
-    let body = if text { decode(&body)? } else { body };
-    let answer = ongoing.send_on(Body::new(Full::new(body))).await?;
+    let body = match (text, ongoing.called().plan.is_client_streaming()) {
+        (true, true) => return Err(no_stream_of_text().into()),
+        (true, false) => Body::new(Full::new(decode(&ongoing.read(body).await?)?)),
+        // Browsers cannot stream requests, but others can.
+        (false, _) => body,
+    };
+    let answer = ongoing.send_on(body).await?;
     let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
         return Err(failure);
@@ -52,6 +52,11 @@ pub(crate) async fn call(
     response.headers_mut().insert(header::CONTENT_TYPE, content_type(text));
     pass_back(&head.headers, &mut response);
     Ok(response)
+}
+
+fn no_stream_of_text() -> Error {
+    let rule = "must be application/grpc-web+proto, gRPC or a WebSocket for a stream of requests";
+    Error::invalid("CONTENT_TYPE", "content-type", rule)
 }
 
 /// A failure: status 200 and a body of trailers only.

@@ -15,7 +15,6 @@ use crate::{
     home::Own,
     protocol::{Protocol, wants_socket},
     record::{Called, Record, Target},
-    reflection,
 };
 use kit::{Error, layers::Next};
 
@@ -25,17 +24,15 @@ const READING: [http::Method; 2] = [http::Method::GET, http::Method::HEAD];
 /// What the gRPC path of a method allows: POST, and GET by the Connect protocol.
 const CALLING: [http::Method; 2] = [http::Method::GET, http::Method::POST];
 
-const SPOKEN: &str = "must be that of gRPC, gRPC-Web or Connect, such as application/json";
-
 /// What pages allow: to be read, and to be sent a form.
 const BROWSING: [http::Method; 3] = [http::Method::GET, http::Method::HEAD, http::Method::POST];
 
 /// Sends a request to the gateway's own answers, to a page or through admission to a method.
 pub(crate) fn router(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
-    let ways = Arc::new((admitted, pages, super::reflection(parts)));
+    let ways = Arc::new((admitted, pages));
     Next::end(parts.clone(), move |parts, request| {
         let ways = ways.clone();
-        async move { Ok(route(&parts, &ways.0, &ways.1, &ways.2, request).await) }
+        async move { Ok(route(&parts, &ways.0, &ways.1, request).await) }
     })
 }
 
@@ -43,7 +40,6 @@ async fn route(
     parts: &Parts,
     admitted: &Next,
     pages: &Next,
-    reflection: &Next,
     request: Request<Body>,
 ) -> Response<Body> {
     let record = Record::of(request.extensions());
@@ -65,17 +61,8 @@ async fn route(
     if let Some(served) = parts.methods.get(path) {
         return match Protocol::of_call(&request) {
             Some(protocol) => admit(admitted, &record, served, protocol, request).await,
-            None if CALLING.contains(request.method()) => refuse(unspoken(SPOKEN)),
+            None if CALLING.contains(request.method()) => refuse(unspoken()),
             None => otherwise(parts, &request, &CALLING),
-        };
-    }
-    if let Some(method) = reflection::at(path) {
-        return match Protocol::of_call(&request) {
-            Some(Protocol::Grpc) => ask(reflection, &record, method, request).await,
-            _ if *request.method() == http::Method::POST => {
-                refuse(unspoken("must be application/grpc"))
-            }
-            _ => otherwise(parts, &request, &[http::Method::POST]),
         };
     }
     if wants_socket(&request)
@@ -106,17 +93,6 @@ async fn admit(
     admitted.run(request).await
 }
 
-async fn ask(
-    reflection: &Next,
-    record: &Record,
-    method: &'static Method,
-    mut request: Request<Body>,
-) -> Response<Body> {
-    let _ = record.target.set(Target::Reflection(method.path));
-    request.extensions_mut().insert(method); // Whom and what to count.
-    reflection.run(request).await
-}
-
 /// The streaming method of a path, however it is bound. What does not stream needs no socket.
 fn socket(parts: &Parts, path: &str) -> Option<(Served, Protocol)> {
     [(http::Method::GET, false), (http::Method::POST, true)].into_iter().find_map(
@@ -139,7 +115,8 @@ fn with_bearer(mut request: Request<Body>) -> Request<Body> {
 }
 
 /// The path is a method's, but the body is of no protocol that is spoken here.
-fn unspoken(rule: &str) -> Error {
+fn unspoken() -> Error {
+    let rule = "must be that of gRPC, gRPC-Web or Connect, such as application/json";
     Error::invalid("CONTENT_TYPE", "content-type", rule)
         .with("http_status", "415")
         .with("error", "unsupported_media_type")
