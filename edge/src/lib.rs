@@ -14,6 +14,7 @@ mod layers;
 mod call;
 mod grpc;
 mod home;
+mod linger;
 mod page;
 mod protocol;
 mod record;

@@ -16,9 +16,8 @@ use tokio::{
     sync::{Notify, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
 
-use crate::{Limits, record::ClientAddress};
+use crate::{Limits, linger::lingering, record::ClientAddress};
 use kit::layers::Next;
 
 /// Requests that one HTTP/2 connection may have under way.
@@ -58,7 +57,8 @@ pub(crate) async fn serve(
         match accepted {
             Ok((stream, address)) => {
                 let first = Arc::new(Notify::new());
-                let connection = connection(&builder, app.clone(), stream, address, first.clone());
+                let (app, said, largest) = (app.clone(), first.clone(), limits.body);
+                let connection = connection(&builder, app, stream, address, said, largest);
                 let connection = graceful.watch(connection);
                 tokio::spawn(async move {
                     speaks_in_time(connection, &first, limits.head_timeout).await;
@@ -98,11 +98,12 @@ fn connection(
     stream: TcpStream,
     address: SocketAddr,
     first: Arc<Notify>,
+    largest: usize,
 ) -> impl GracefulConnection<Error = Box<dyn std::error::Error + Send + Sync>> + use<> {
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         first.notify_one();
-        let mut request = request.map(Body::new);
+        let mut request = lingering(request, largest);
         request.extensions_mut().insert(ClientAddress(address.ip()));
         let app = app.clone();
         async move { Ok::<_, Infallible>(app.run(request).await) }

@@ -7,6 +7,7 @@ mod codings;
 mod door;
 mod errors;
 mod http_rules;
+mod linger;
 mod logs;
 mod oauth;
 mod own;
