@@ -11,6 +11,8 @@ use clap::Parser as _;
 use kit_test::Database;
 use loop_platform::up::{self, Up};
 
+use crate::tool::{run, tool};
+
 /// Where it is, and who may use it.
 pub struct Platform {
     pub api: String,
@@ -53,6 +55,17 @@ impl Platform {
             member: at("/member/email"),
             member_password: at("/member/password"),
         }
+    }
+
+    /// A token of the machine client, in the brand `loop`.
+    pub fn token(&self) -> String {
+        let user = format!("{}:{}", self.client_id, self.client_secret);
+        let mut curl = tool("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--user", &user]);
+        curl.args(["--data", "grant_type=client_credentials", "--data", "brand_id=loop"]);
+        let told = run(curl.arg(format!("{}/v1/oauth/token", self.api)));
+        let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+        json["access_token"].as_str().unwrap().to_owned()
     }
 
     /// What a script needs to know of it, as environment variables.
