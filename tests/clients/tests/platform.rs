@@ -15,6 +15,8 @@ use crate::tool::{run, tool};
 
 /// Where it is, and who may use it.
 pub struct Platform {
+    /// Its folder, with the credentials.
+    pub data: PathBuf,
     pub api: String,
     pub client_id: String,
     pub client_secret: String,
@@ -41,14 +43,15 @@ impl Platform {
             assert!(Instant::now() < deadline, "it is not up in time");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self::read(&credentials)
+        Self::read(folder, &credentials)
     }
 
-    fn read(credentials: &Path) -> Self {
+    fn read(data: PathBuf, credentials: &Path) -> Self {
         let text = fs::read_to_string(credentials).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let at = |pointer: &str| json.pointer(pointer).unwrap().as_str().unwrap().to_owned();
         Self {
+            data,
             api: at("/api"),
             client_id: at("/operator/client_id"),
             client_secret: at("/operator/client_secret"),
