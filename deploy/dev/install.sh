@@ -2,8 +2,9 @@
 # Installs what this repository needs and does not build, and only what is missing.
 #
 #   install.sh run    for `loop up`: the PostgreSQL server, a C compiler to link with
-#   install.sh test   for the tests as well: Redis, NATS, Chromium, curl and Node; moto and
-#                     Python's HTTP clients in .tools/venv; the npm packages of tests/clients
+#   install.sh test   for the tests as well: Redis, NATS, Chromium, curl and Node; in
+#                     .tools/venv moto, buf and Python's HTTP and gRPC clients; the npm packages
+#                     of tests/clients
 #   install.sh lint   for the linters: buf in .tools/venv
 #   install.sh conformance   for protobuf's JSON conformance suite: it, and the C library it
 #                            needs if this system's is older, in .tools/conformance
@@ -23,6 +24,7 @@ CONFORMANCE=33.2.0
 # The oldest Debian whose C library can run the conformance suite.
 DEBIAN=trixie
 ENVOY=1.40.0
+GRPCIO=1.85.1
 HTTPX=0.28.1
 MYPY=2.4.1
 PYTEST=9.2.0
@@ -296,6 +298,9 @@ fi
 case "$1" in
   test)
     install_python moto "$MOTO" 'moto[server]'
+    install_python buf_bin "$BUF" buf-bin
+    install_python grpcio_reflection "$GRPCIO" grpcio-reflection
+    install_python grpcio_status "$GRPCIO" grpcio-status
     install_python httpx "$HTTPX" httpx
     install_python mypy "$MYPY" mypy
     install_python pytest "$PYTEST" pytest

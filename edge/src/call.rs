@@ -54,7 +54,6 @@ const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const HOP: Duration = Duration::from_millis(50);
 
 pub(crate) use connect::failure as connect_failure;
-pub(crate) use pass::{Ending, ends, needs_http_2};
 pub(crate) use socket::bearer;
 #[cfg(test)]
 pub(crate) use web::decode as decode_web_text;
@@ -174,7 +173,8 @@ impl Ongoing {
     fn deadline(&self) -> Instant {
         let limits = &self.parts.config.limits;
         let limit = if self.called().streams() { limits.stream } else { limits.timeout };
-        Allowance::of(&self.head.extensions).until(limit).into()
+        let allowance = self.head.extensions.get::<Allowance>();
+        allowance.expect("the limits give every request an allowance").until(limit).into()
     }
 }
 

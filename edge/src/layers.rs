@@ -23,7 +23,7 @@ use kit::layers::{
 use tonic::{Status, body::Body};
 use tower::{Layer as _, ServiceBuilder};
 
-use crate::{Parts, call, page, record::Record, reflection};
+use crate::{Parts, call, page, record::Record};
 
 pub(crate) use limits::{Allowance, body_too_large};
 pub(crate) use rate::RateLimit;
@@ -38,7 +38,7 @@ pub(crate) fn stack(parts: &Arc<Parts>) -> Next {
 /// What every request passes, before it is known who sent it.
 pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
     let named = named(parts, admitted.clone());
-    let ways = Ways { admitted, named, pages, reflection: reflection(parts) };
+    let ways = Ways { admitted, named, pages };
     ServiceBuilder::new()
         .layer(around(parts.clone(), requests::requests)) // First: every outcome has an id and a log line.
         .layer(around(parts.clone(), coding::coding)) // What is worded may be compressed.
@@ -70,19 +70,9 @@ fn named(parts: &Arc<Parts>, admitted: Next) -> Next {
 
 /// What a request for a page passes: it has its own session, so no token is asked for.
 pub(crate) fn pages(parts: &Arc<Parts>) -> Next {
-    counted(parts, Next::end(parts.clone(), page::pass))
-}
-
-/// What a question for the contracts passes: anybody may read them.
-fn reflection(parts: &Arc<Parts>) -> Next {
-    counted(parts, Next::end(parts.clone(), reflection::converse))
-}
-
-/// What everybody may have, so much of it from one address.
-fn counted(parts: &Arc<Parts>, end: Next) -> Next {
     let shed = admit(Shed(parts.clone())); // Before any work is paid for.
     let guarded = admit(RateLimit(parts.clone())); // By address.
-    Next::new(shed.layer(guarded.layer(end)))
+    Next::new(shed.layer(guarded.layer(Next::end(parts.clone(), page::pass))))
 }
 
 /// A failure on its way out: a gRPC status, which the wording layer turns into HTTP.

@@ -19,6 +19,7 @@ mod entity_tag;
 mod grpc;
 mod home;
 mod hosts;
+mod linger;
 mod page;
 mod prefix;
 mod protocol;
@@ -99,7 +100,6 @@ pub(crate) struct Parts {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) documents: Arc<Documents>,
     pub(crate) readiness: Arc<home::Readiness>,
-    pub(crate) contracts: Arc<reflection::Contracts>,
     /// The largest body that any method takes, in bytes.
     pub(crate) largest_body: usize,
     /// Cancelled when the gateway ends: what would last for hours ends then.
@@ -166,28 +166,28 @@ impl Parts {
         cache: Cache,
         openapi: Bytes,
     ) -> Result<Self, Error> {
-        let sets = descriptors(packages);
-        let api: &'static Api = Box::leak(Box::new(Api::build(&registry::merge(&sets)?)?));
-        let methods = methods(api, packages)?;
+        let packages = [packages, &reflection::PACKAGES].concat();
+        let pool = registry::merge(&descriptors(&packages))?;
+        let api: &'static Api = Box::leak(Box::new(Api::build(&pool)?));
+        let methods = methods(api, &packages)?;
+        mesh.add_local(reflection::NAME, reflection::service(&pool, &methods));
         if let Some(page) = config.pages.keys().find(|it| is_taken(api, it)) {
             return Err(Error::Contested(page));
         }
         let services = methods.values().map(|it| it.method.service);
-        let hosts = Hosts::new(&config, services.chain(config.pages.values().copied()));
+        let services = services.filter(|it| *it != reflection::NAME).collect::<HashSet<_>>();
+        let hosts =
+            Hosts::new(&config, services.iter().copied().chain(config.pages.values().copied()));
         let prefix = Prefix::of(&config.public_url);
         let below = prefix.as_ref().map_or("", Prefix::as_str);
         let documents = Documents::new(openapi, hosts.services(), &config.public_url, below);
-        let contracts = reflection::Contracts::new(&sets, &methods.keys().copied().collect())?;
         Ok(Self {
             api,
             largest_body: largest_body(&config.limits, &methods),
-            contracts: Arc::new(contracts),
             prefix: prefix.map(Arc::new),
             hosts: Arc::new(hosts),
             documents: Arc::new(documents),
-            own_clients: Arc::new(
-                methods.values().map(|it| kit::client_id(it.method.service)).collect(),
-            ),
+            own_clients: Arc::new(services.into_iter().map(kit::client_id).collect()),
             methods: Arc::new(methods),
             mesh,
             introspector,
@@ -222,7 +222,8 @@ fn is_taken(api: &Api, path: &str) -> bool {
     home::Own::at(path).is_some() || !matches!(api.route(&http::Method::GET, path), Route::NotFound)
 }
 
-/// The methods that the contracts bind to HTTP. Those of services among themselves are not served.
+/// The methods that the contracts bind to HTTP, and reflection. Those of services among themselves
+/// are not served.
 fn methods(
     api: &'static Api,
     packages: &[&'static Package],
@@ -232,7 +233,8 @@ fn methods(
     if let Some(method) = api.methods().find(|it| !listed.contains_key(it.grpc_path())) {
         return Err(Error::Unlisted(method.grpc_path().to_owned()));
     }
-    let served = api.bound_methods().map(|plan| {
+    let reflection = api.methods().filter(|it| reflection::METHODS.contains(&it.grpc_path()));
+    let served = api.bound_methods().chain(reflection).map(|plan| {
         let method = listed[plan.grpc_path()];
         (method.path, Served { method, plan })
     });

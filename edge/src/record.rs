@@ -65,8 +65,6 @@ pub(crate) enum Target {
     Page(&'static str),
     /// The gateway's own.
     Own(&'static str),
-    /// The gateway's own, by gRPC: what can be called.
-    Reflection(&'static str),
 }
 
 /// A method, and how it is called.
@@ -141,17 +139,8 @@ impl Record {
         match self.target.get() {
             Some(Target::Method(called)) => called.method.path,
             Some(Target::Page(_)) => "page",
-            Some(Target::Own(path) | Target::Reflection(path)) => path,
+            Some(Target::Own(path)) => path,
             None => "none",
-        }
-    }
-
-    /// Whether messages come or go by gRPC as it is, so that failures do.
-    pub(crate) fn speaks_grpc(&self) -> bool {
-        match self.target.get() {
-            Some(Target::Method(called)) => matches!(called.protocol, Protocol::Grpc),
-            Some(Target::Reflection(_)) => true,
-            _ => false,
         }
     }
 

@@ -1,46 +1,69 @@
 //! gRPC server reflection: programs that know no contract ask here what can be called, and how.
 //! <https://github.com/grpc/grpc/blob/master/doc/server-reflection.md>
 //!
-//! Anybody may ask, as anybody may read `/openapi.json`, and is told no more: the methods that
-//! are bound to HTTP. Each question counts as a request of its address. A conversation has room
-//! apart from that of the streams of those who were let in, and the time of a request, because
-//! it costs nothing to open one.
+//! To the layers it is a service as others are, in this process, with a contract of its own:
+//! anybody may call it, as anybody may read `/openapi.json`, and is told no more than that. So it
+//! is spoken in every protocol that streams are: gRPC, gRPC-Web, Connect.
 
 mod contracts;
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use contract::{Audit, CallerKind, Idempotency, Method, Rate};
-use futures::stream::{BoxStream, unfold};
-use http::{Extensions, HeaderMap, Request, Response};
-use kit::layers::Check as _;
-use tonic::{Status, Streaming, body::Body, server::Grpc};
-use tonic_prost::ProstCodec;
-use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
-use tower::service_fn;
-
-use crate::{
-    Parts,
-    call::{Ending, ends, needs_http_2},
-    layers::{Allowance, RateLimit},
-    record::Record,
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
 };
 
-pub(crate) use contracts::Contracts;
+use contract::{Audit, CallerKind, Idempotency, Method, Package, Rate};
+use futures::stream::{BoxStream, unfold};
+use http::{Request, Response};
+use kit::Error;
+use mesh::App;
+use prost_reflect::DescriptorPool;
+use tonic::{Code, Status, Streaming, body::Body, server::Grpc};
+use tonic_prost::ProstCodec;
+use tonic_reflection::pb::{
+    v1::{self, ServerReflectionRequest, ServerReflectionResponse},
+    v1alpha,
+};
+use tower::{service_fn, util::BoxCloneSyncService};
 
-/// The method in its two versions, which differ in nothing but the name.
-static METHODS: [Method; 2] = [
-    method("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
-    method("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
+use crate::Served;
+use contracts::Contracts;
+
+/// What it is called among services.
+pub(crate) const NAME: &str = "reflection";
+
+/// The gRPC paths of its method in both versions, which differ in nothing else.
+pub(crate) const METHODS: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+/// Its contract.
+pub(crate) static PACKAGES: [&Package; 2] = [
+    &Package {
+        name: "grpc.reflection.v1",
+        methods: &[method(METHODS[0])],
+        events: &[],
+        descriptors: v1::FILE_DESCRIPTOR_SET,
+    },
+    &Package {
+        name: "grpc.reflection.v1alpha",
+        methods: &[method(METHODS[1])],
+        events: &[],
+        descriptors: v1alpha::FILE_DESCRIPTOR_SET,
+    },
 ];
 
 /// The largest question, in bytes: a name, and it comes back with its answer.
 const LARGEST_QUESTION: usize = 4 << 10;
 
+/// Questions in one conversation, which is counted once: far more than any program has.
+const MOST_QUESTIONS: usize = 1000;
+
 const fn method(path: &'static str) -> Method {
     Method {
         path,
-        service: "edge",
+        service: NAME,
         scopes: &[],
         callers: &[CallerKind::Public],
         audit: Audit::None,
@@ -50,47 +73,40 @@ const fn method(path: &'static str) -> Method {
     }
 }
 
-/// The method of a path, if it is one of reflection.
-pub(crate) fn at(path: &str) -> Option<&'static Method> {
-    // Every request by path comes here, and hardly any is for this.
-    path.strip_prefix("/grpc.reflection.")?;
-    METHODS.iter().find(|it| it.path == path)
+/// The service that tells what of `pool` is `served`.
+pub(crate) fn service(pool: &DescriptorPool, served: &HashMap<&str, Served>) -> App {
+    let contracts = Arc::new(Contracts::new(pool, |path| served.contains_key(path)));
+    BoxCloneSyncService::new(service_fn(move |request| {
+        let contracts = contracts.clone();
+        async move { Ok(converse(contracts, request).await) }
+    }))
+}
+
+/// Answers each question as it comes.
+async fn converse(contracts: Arc<Contracts>, request: Request<Body>) -> Response<Body> {
+    let codec = ProstCodec::<ServerReflectionResponse, ServerReflectionRequest>::default();
+    let mut grpc = Grpc::new(codec).max_decoding_message_size(LARGEST_QUESTION);
+    let answers = service_fn(move |questions: tonic::Request<_>| {
+        let conversation = Conversation::new(contracts.clone(), questions.into_inner());
+        async move { Ok(tonic::Response::new(conversation.answers())) }
+    });
+    grpc.streaming(answers, request).await
 }
 
 /// One caller's questions and their answers.
 struct Conversation {
-    parts: Arc<Parts>,
+    contracts: Arc<Contracts>,
     questions: Streaming<ServerReflectionRequest>,
-    /// What the rate limiter knows of the caller.
-    extensions: Extensions,
     asked: usize,
     /// The files that the caller has.
     sent: BTreeSet<usize>,
 }
 
-/// Answers each question as it comes.
-pub(crate) async fn converse(
-    parts: Arc<Parts>,
-    request: Request<Body>,
-) -> Result<Response<Body>, Status> {
-    needs_http_2(request.version())?;
-    let record = Record::of(request.extensions());
-    let until = Allowance::of(request.extensions()).until(parts.config.limits.timeout);
-    let ends = ends(until.into(), Some(parts.closing.clone()));
-    let codec = ProstCodec::<ServerReflectionResponse, ServerReflectionRequest>::default();
-    let mut grpc = Grpc::new(codec).max_decoding_message_size(LARGEST_QUESTION);
-    let service = service_fn(move |request: tonic::Request<_>| {
-        let (_, extensions, questions) = request.into_parts();
-        let sent = BTreeSet::new();
-        let conversation =
-            Conversation { parts: parts.clone(), questions, extensions, asked: 0, sent };
-        async move { Ok(tonic::Response::new(conversation.answers())) }
-    });
-    let answer = grpc.streaming(service, request).await;
-    Ok(answer.map(|body| Body::new(Ending::new(body, ends, record))))
-}
-
 impl Conversation {
+    fn new(contracts: Arc<Contracts>, questions: Streaming<ServerReflectionRequest>) -> Self {
+        Self { contracts, questions, asked: 0, sent: BTreeSet::new() }
+    }
+
     fn answers(self) -> BoxStream<'static, Result<ServerReflectionResponse, Status>> {
         Box::pin(unfold(self, |mut conversation| async move {
             Some((conversation.answer().await.transpose()?, conversation))
@@ -100,12 +116,11 @@ impl Conversation {
     /// The answer to the next question; none when there are no more.
     async fn answer(&mut self) -> Result<Option<ServerReflectionResponse>, Status> {
         let Some(question) = self.questions.message().await? else { return Ok(None) };
-        // The first was counted before the conversation began.
-        if self.asked > 0 {
-            let limiter = RateLimit(self.parts.clone());
-            limiter.check(&HeaderMap::new(), &mut self.extensions).settled().await?;
-        }
         self.asked += 1;
-        Ok(Some(self.parts.contracts.answer(question, &mut self.sent)))
+        if self.asked > MOST_QUESTIONS {
+            let message = format!("more than {MOST_QUESTIONS} questions at once; ask anew");
+            return Err(Error::new(Code::ResourceExhausted, "RATE_LIMITED", message).into());
+        }
+        Ok(Some(self.contracts.answer(question, &mut self.sent)))
     }
 }

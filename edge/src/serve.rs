@@ -18,9 +18,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
 
-use crate::{Limits, record::ClientAddress, tls::Tls};
+use crate::{Limits, linger::lingering, record::ClientAddress, tls::Tls};
 use kit::layers::Next;
 
 /// Requests that one HTTP/2 connection may have under way.
@@ -44,6 +43,8 @@ struct Door {
     tls: Option<Tls>,
     /// The longest time from a connection to its first request.
     patience: Duration,
+    /// How many bytes of a body that nobody wants are read in vain.
+    lingers: usize,
 }
 
 /// Serves until `shutdown`, then lets requests in flight end.
@@ -55,7 +56,8 @@ pub(crate) async fn serve(
     shutdown: CancellationToken,
 ) {
     let builder = builder(&limits);
-    let door = Arc::new(Door { builder, app, tls, patience: limits.head_timeout });
+    let door =
+        Arc::new(Door { builder, app, tls, patience: limits.head_timeout, lingers: limits.body });
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
     loop {
@@ -126,10 +128,10 @@ impl Door {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let first = Arc::new(Notify::new());
-        let (app, heard) = (self.app.clone(), first.clone());
+        let (app, heard, most) = (self.app.clone(), first.clone(), self.lingers);
         let service = service_fn(move |request: Request<Incoming>| {
             heard.notify_one();
-            let mut request = request.map(Body::new);
+            let mut request = lingering(request, most);
             request.extensions_mut().insert(ClientAddress(address.ip()));
             let app = app.clone();
             async move { Ok::<_, Infallible>(app.run(request).await) }

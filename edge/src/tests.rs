@@ -12,6 +12,7 @@ mod door;
 mod errors;
 mod hosts;
 mod http_rules;
+mod linger;
 mod logs;
 mod metadata;
 mod multipart;

@@ -10,7 +10,7 @@ use anyhow::ensure;
 use regex_lite::Regex;
 
 /// Folders whose files documents speak of.
-const ROOMS: &str = "crates|services|edge|proto|migrations|docs|deploy|tests";
+const ROOMS: &str = "crates|services|edge|proto|migrations|docs|deploy|sdks|tests";
 
 /// Fails with every link, path and function that leads nowhere.
 pub fn check(root: &Path) -> anyhow::Result<()> {

@@ -11,8 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use hyper::body::{Frame, SizeHint};
 use kit::Error;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio::time::sleep_until;
 use tonic::{Status, body::Body};
 
 use super::{
@@ -27,38 +26,52 @@ use crate::{grpc, record::Record};
 const ENCODINGS: [&str; 2] = ["grpc-encoding", "grpc-accept-encoding"];
 
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
-    needs_http_2(ongoing.head.version)?;
-    let (answer, fault) = match ongoing.called().plan.is_client_streaming() {
-        true => ongoing.send_stream(body).await?,
-        false => (ongoing.send_frames(ongoing.read(body).await?).await?, None),
-    };
+    if ongoing.head.version != Version::HTTP_2 {
+        return Err(Error::invalid("HTTP_VERSION", "version", "must be HTTP/2 for gRPC").into());
+    }
+    let (answer, fault) = ongoing.send_on(body).await?;
     let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
         return Err(fault.map_or(failure.clone(), |it| it.or(failure)));
     }
     let mut headers = grpc_headers(&head.headers);
     let body = ongoing.shrinking(body, &mut headers);
-    let ending = Ending::new(body, ongoing.ends(), ongoing.record.clone());
-    let ending = Ending { fault, ..ending };
+    let ending = Ending::new(body, ongoing.ends(), ongoing.record.clone(), fault);
     let mut response = Response::new(Body::new(ending));
     *response.headers_mut() = headers;
     pass_back(ongoing.metadata(), &head.headers, &mut response);
     Ok(response)
 }
 
-/// Refuses gRPC over what has no trailers.
-pub(crate) fn needs_http_2(version: Version) -> Result<(), Error> {
-    match version {
-        Version::HTTP_2 => Ok(()),
-        _ => Err(Error::invalid("HTTP_VERSION", "version", "must be HTTP/2 for gRPC")),
-    }
-}
-
 impl Ongoing {
-    /// Why the body of this call ends before the service has ended it.
+    /// Waits until the call has to end, whatever the service does: at its deadline; or with the
+    /// gateway, if it might outlast that.
     pub(super) fn ends(&self) -> impl Future<Output = Status> + Send + use<> {
         let closing = self.called().streams().then(|| self.parts.closing.clone());
-        ends(self.deadline(), closing)
+        let (deadline, closed) = (self.deadline(), async move {
+            match closing {
+                Some(closing) => closing.cancelled_owned().await,
+                None => pending().await,
+            }
+        });
+        async move {
+            tokio::select! {
+                () = sleep_until(deadline) => too_late(),
+                () = closed => shutting_down(),
+            }
+        }
+    }
+
+    /// Sends a body of framed messages on: as it comes if the method takes a stream, whole if it
+    /// takes one message. With what may be wrong with a stream that is restored.
+    pub(super) async fn send_on(
+        &self,
+        body: Body,
+    ) -> Result<(Response<Body>, Option<Fault>), Status> {
+        match self.called().plan.is_client_streaming() {
+            true => self.send_stream(body).await,
+            false => Ok((self.send_frames(self.read(body).await?).await?, None)),
+        }
     }
 
     /// Sends a stream of framed messages on: as they come if they are plain, or else restored.
@@ -107,22 +120,8 @@ pub(super) fn grpc_headers(told: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// Waits until a body has to end: at its deadline, or with the gateway if it would outlast it.
-pub(crate) async fn ends(deadline: Instant, closing: Option<CancellationToken>) -> Status {
-    let closed = async move {
-        match closing {
-            Some(closing) => closing.cancelled_owned().await,
-            None => pending().await,
-        }
-    };
-    tokio::select! {
-        () = sleep_until(deadline) => too_late(),
-        () = closed => shutting_down(),
-    }
-}
-
 /// A body of framed messages that ends when it has to, with trailers that say so.
-pub(crate) struct Ending {
+pub(super) struct Ending {
     body: Body,
     ends: Pin<Box<dyn Future<Output = Status> + Send>>,
     ended: bool,
@@ -133,12 +132,13 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    pub(crate) fn new(
+    pub(super) fn new(
         body: Body,
         ends: impl Future<Output = Status> + Send + 'static,
         record: Arc<Record>,
+        fault: Option<Fault>,
     ) -> Self {
-        Self { body, ends: Box::pin(ends), ended: false, fault: None, record }
+        Self { body, ends: Box::pin(ends), ended: false, fault, record }
     }
 
     /// The trailers of gRPC itself, those that the contract lets through, and no others.

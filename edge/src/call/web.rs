@@ -25,19 +25,22 @@ pub(crate) async fn call(
     body: Body,
     text: bool,
 ) -> Result<Response<Body>, Status> {
-    if ongoing.called().plan.is_client_streaming() {
-        let rule = "must be gRPC or a WebSocket: browsers cannot stream requests";
-        return Err(Error::invalid("CONTENT_TYPE", "content-type", rule).into());
-    }
-    let body = ongoing.read(body).await?;
-    let body = if text { decode(&body)? } else { body };
-    let (head, body) = ongoing.send_frames(body).await?.into_parts();
+    let (answer, fault) = match (text, ongoing.called().plan.is_client_streaming()) {
+        (true, true) => return Err(no_stream_of_text().into()),
+        (true, false) => {
+            let frames = decode(&ongoing.read(body).await?)?;
+            (ongoing.send_frames(frames).await?, None)
+        }
+        // Browsers cannot stream requests, but others can.
+        (false, _) => ongoing.send_on(body).await?,
+    };
+    let (head, body) = answer.into_parts();
     if let Some(failure) = grpc::failure(&head.headers) {
-        return Err(failure);
+        return Err(fault.map_or(failure.clone(), |it| it.or(failure)));
     }
     let mut headers = grpc_headers(&head.headers);
     let body = ongoing.shrinking(body, &mut headers);
-    let body = Ending::new(body, ongoing.ends(), ongoing.record.clone());
+    let body = Ending::new(body, ongoing.ends(), ongoing.record.clone(), fault);
     let pieces = unfold(body, move |mut body| async move {
         let piece = match body.frame().await? {
             Ok(frame) => match frame.into_data() {
@@ -53,6 +56,11 @@ pub(crate) async fn call(
     response.headers_mut().insert(header::CONTENT_TYPE, content_type(text));
     pass_back(ongoing.metadata(), &head.headers, &mut response);
     Ok(response)
+}
+
+fn no_stream_of_text() -> Error {
+    let rule = "must be application/grpc-web+proto, gRPC or a WebSocket for a stream of requests";
+    Error::invalid("CONTENT_TYPE", "content-type", rule)
 }
 
 /// A failure: status 200 and a body of trailers only.

@@ -224,7 +224,7 @@ pub(crate) fn dress(record: &Record, headers: &mut HeaderMap) {
                 origin.dress(headers);
             }
         }
-        Some(Target::Page(_) | Target::Own(_) | Target::Reflection(_)) => {}
+        Some(Target::Page(_) | Target::Own(_)) => {}
     }
 }
 

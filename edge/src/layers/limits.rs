@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Extensions, HeaderMap, HeaderName, Request, Response, Version, header};
+use http::{HeaderMap, HeaderName, Request, Response, Version, header};
 use kit::{BRAND_ID, Error, IDEMPOTENCY_KEY, Result};
 use tonic::{Code, body::Body};
 
@@ -36,11 +36,6 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    /// That of a request which has passed the limits.
-    pub(crate) fn of(extensions: &Extensions) -> Self {
-        *extensions.get().expect("the limits give every request an allowance")
-    }
-
     /// When a request must have ended that may take so long.
     pub(crate) fn until(self, limit: Duration) -> Instant {
         self.began + self.within(limit)

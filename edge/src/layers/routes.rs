@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use contract::Method;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use tonic::body::Body;
 use transcode::{Route, Status};
@@ -17,7 +16,6 @@ use crate::{
     page::asked_host,
     protocol::{Protocol, wants_socket},
     record::{Called, Record, Target},
-    reflection,
 };
 use kit::{Error, layers::Next};
 
@@ -26,8 +24,6 @@ const READING: [http::Method; 2] = [http::Method::GET, http::Method::HEAD];
 
 /// What the gRPC path of a method allows: POST, and GET by the Connect protocol.
 const CALLING: [http::Method; 2] = [http::Method::GET, http::Method::POST];
-
-const SPOKEN: &str = "must be that of gRPC, gRPC-Web or Connect, such as application/json";
 
 /// What pages allow: to be read, and to be sent a form.
 const BROWSING: [http::Method; 3] = [http::Method::GET, http::Method::HEAD, http::Method::POST];
@@ -38,8 +34,6 @@ pub(crate) struct Ways {
     /// The same for methods that take a form.
     pub(crate) named: Next,
     pub(crate) pages: Next,
-    /// What the contracts say of themselves.
-    pub(crate) reflection: Next,
 }
 
 /// Sends a request to the gateway's own answers, to a page or through admission to a method.
@@ -89,17 +83,8 @@ async fn route(parts: &Parts, ways: &Ways, mut request: Request<Body>) -> Respon
             None if !reach.holds(served.method.service) => {
                 refuse(elsewhere(served.method.service, reach))
             }
-            None if CALLING.contains(request.method()) => refuse(unspoken(SPOKEN)),
+            None if CALLING.contains(request.method()) => refuse(unspoken()),
             None => otherwise(parts, &record, head(&request), &CALLING).await,
-        };
-    }
-    if let Some(method) = reflection::at(path) {
-        return match Protocol::of_call(&request) {
-            Some(Protocol::Grpc) => ask(ways, &record, method, request).await,
-            _ if *request.method() == http::Method::POST => {
-                refuse(unspoken("must be application/grpc"))
-            }
-            _ => otherwise(parts, &record, head(&request), &[http::Method::POST]).await,
         };
     }
     if wants_socket(&request)
@@ -148,17 +133,6 @@ fn owner(parts: &Parts, path: &str, allowed: &[http::Method]) -> Option<&'static
     })
 }
 
-async fn ask(
-    ways: &Ways,
-    record: &Record,
-    method: &'static Method,
-    mut request: Request<Body>,
-) -> Response<Body> {
-    let _ = record.target.set(Target::Reflection(method.path));
-    request.extensions_mut().insert(method); // Whom and what to count.
-    ways.reflection.run(request).await
-}
-
 /// The streaming method of a path, however it is bound. What does not stream needs no socket.
 fn socket(parts: &Parts, path: &str) -> Option<(Served, Protocol)> {
     [(http::Method::GET, false), (http::Method::POST, true)].into_iter().find_map(
@@ -181,7 +155,8 @@ fn with_bearer(mut request: Request<Body>) -> Request<Body> {
 }
 
 /// The path is a method's, but the body is of no protocol that is spoken here.
-fn unspoken(rule: &str) -> Error {
+fn unspoken() -> Error {
+    let rule = "must be that of gRPC, gRPC-Web or Connect, such as application/json";
     Error::invalid("CONTENT_TYPE", "content-type", rule)
         .with("http_status", "415")
         .with("error", "unsupported_media_type")

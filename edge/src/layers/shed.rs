@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     Limits, Parts,
-    record::{Record, Target},
+    record::{Called, Record},
 };
 
 /// How many requests may be under way at once.
@@ -21,31 +21,29 @@ pub(crate) struct Capacity {
     pub(crate) ordinary: Arc<Semaphore>,
     introspection: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
-    pub(crate) reflection: Arc<Semaphore>,
+    pub(crate) public_streams: Arc<Semaphore>,
 }
 
 impl Capacity {
     /// Room for requests, and an eighth of it for introspection alone: others ask it before they
     /// do anything, so it has to answer while the rest is refused. Streams last, and so must not
     /// take the room of what is over in a moment; nor may those whom nobody let in take that of
-    /// the streams.
+    /// the others.
     pub(crate) fn new(limits: &Limits) -> Self {
         let room = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         Self {
             ordinary: room(limits.in_flight),
             introspection: room((limits.in_flight / 8).max(1)),
             streams: room(limits.streams),
-            reflection: room((limits.streams / 16).max(1)),
+            public_streams: room((limits.streams / 16).max(1)),
         }
     }
 
     fn room_for(&self, record: &Record) -> &Arc<Semaphore> {
-        match record.target.get() {
-            Some(Target::Method(called)) if called.method.rate == Rate::Introspect => {
-                &self.introspection
-            }
-            Some(Target::Method(called)) if called.streams() => &self.streams,
-            Some(Target::Reflection(_)) => &self.reflection,
+        match record.called() {
+            Some(Called { method, .. }) if method.rate == Rate::Introspect => &self.introspection,
+            Some(called) if called.streams() && called.method.is_public() => &self.public_streams,
+            Some(called) if called.streams() => &self.streams,
             _ => &self.ordinary,
         }
     }

@@ -66,7 +66,7 @@ fn wants_problem(headers: &HeaderMap) -> bool {
 /// A failure in the words of the protocol that the caller speaks.
 fn failure(parts: &Parts, record: &Record, status: &Status, wants_problem: bool) -> Response<Body> {
     match record.called().map(|it| &it.protocol) {
-        _ if record.speaks_grpc() => status.clone().into_http(),
+        Some(Protocol::Grpc) => status.clone().into_http(),
         Some(Protocol::GrpcWeb { text }) => web_failure(status, *text),
         Some(Protocol::Connect(how)) => connect_failure(parts, record, status, *how),
         _ => {

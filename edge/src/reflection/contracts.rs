@@ -4,23 +4,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use prost::Message as _;
 use prost_reflect::{
-    DescriptorError, DescriptorPool, DynamicMessage, ExtensionDescriptor, FileDescriptor,
-    MethodDescriptor, ServiceDescriptor, Value,
+    DescriptorPool, DynamicMessage, ExtensionDescriptor, FileDescriptor, MethodDescriptor,
+    ServiceDescriptor, Value,
 };
 use tonic::Code;
-use tonic_reflection::pb::{
-    v1::{
-        ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse,
-        ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
-        server_reflection_request::MessageRequest as Question,
-        server_reflection_response::MessageResponse as Answer,
-    },
-    {v1, v1alpha},
+use tonic_reflection::pb::v1::{
+    ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse,
+    ServerReflectionRequest, ServerReflectionResponse, ServiceResponse,
+    server_reflection_request::MessageRequest as Question,
+    server_reflection_response::MessageResponse as Answer,
 };
 
 /// The contracts of all methods that are served, without what is not.
 #[derive(Debug)]
-pub(crate) struct Contracts {
+pub(super) struct Contracts {
     services: Vec<String>,
     files: Vec<File>,
     /// Places in `files`, by path.
@@ -39,23 +36,20 @@ struct File {
 }
 
 impl Contracts {
-    /// The contracts in `sets` as far as `served` has the gRPC paths of their methods.
-    pub(crate) fn new(sets: &[&[u8]], served: &HashSet<&str>) -> Result<Self, DescriptorError> {
-        let own = [v1::FILE_DESCRIPTOR_SET, v1alpha::FILE_DESCRIPTOR_SET];
-        let pool = registry::merge(&[sets, &own].concat())?;
+    /// The contracts in `pool` as far as their methods are served, by gRPC path.
+    pub(super) fn new(pool: &DescriptorPool, is_served: impl Fn(&str) -> bool) -> Self {
         let is_served = |it: &MethodDescriptor| {
-            let path = format!("/{}/{}", it.parent_service().full_name(), it.name());
-            served.contains(&*path) || super::at(&path).is_some()
+            is_served(&format!("/{}/{}", it.parent_service().full_name(), it.name()))
         };
-        let mut contracts = Self::of_files(&reachable(&pool, is_served), is_served);
-        contracts.note_services(&pool, is_served);
-        contracts.note_types(&pool);
-        Ok(contracts)
+        let mut contracts = Self::of_files(&reachable(pool, is_served), is_served);
+        contracts.note_services(pool, is_served);
+        contracts.note_types(pool);
+        contracts
     }
 
     /// Answers a question. `sent` are the places of the files that the caller has: they are not
     /// sent again, unless one of them is what is asked for.
-    pub(crate) fn answer(
+    pub(super) fn answer(
         &self,
         request: ServerReflectionRequest,
         sent: &mut BTreeSet<usize>,

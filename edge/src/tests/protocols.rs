@@ -120,6 +120,16 @@ async fn grpc_web_has_its_trailers_in_the_body() {
 }
 
 #[tokio::test]
+async fn grpc_web_takes_a_stream_of_requests_from_those_who_can_send_it() {
+    let (door, _) = probe::open().await;
+    let said = ["a", "b"].map(|it| frame(&wire("EchoRequest", &json!({"text": it}))));
+    let answer = send(&door, CHAT, "application/grpc-web+proto", said.concat()).await;
+    let found = envelopes(answer.body);
+    assert_eq!(found.iter().map(|(flags, _)| *flags).collect::<Vec<_>>(), [0, 0, 0x80]);
+    assert_eq!(json_of("EchoResponse", &found[1].1)["text"], "b");
+}
+
+#[tokio::test]
 async fn a_grpc_stream_ends_with_the_gateway() {
     let (door, probe) = probe::open().await;
     let door = Arc::new(door);
@@ -152,6 +162,10 @@ async fn grpc_web_text_is_base64_both_ways() {
     assert_eq!(json_of("EchoResponse", &found[0].1)["text"], "hi");
     let answer = send(&door, ECHO, "application/grpc-web-text", b"*".to_vec()).await;
     assert_eq!(answer.status, 200);
+    // Text comes as a whole, so it is no stream of requests.
+    let answer = send(&door, CHAT, "application/grpc-web-text", vec![]).await;
+    let refused = crate::call::decode_web_text(&answer.body).unwrap();
+    assert!(String::from_utf8_lossy(&refused).contains("grpc-status: 3"), "{refused:?}");
 }
 
 fn encode_base64(bytes: &[u8]) -> Vec<u8> {

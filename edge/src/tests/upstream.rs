@@ -69,6 +69,36 @@ async fn two_hundred_callers_who_leave_do_not_harm_the_connection_they_shared() 
 }
 
 #[tokio::test]
+async fn a_method_that_stalls_and_those_who_give_it_up_hinder_nobody_and_leave_nothing() {
+    let door = Arc::new(Setting::new().over_tcp().open().await);
+    let token = door.reader();
+    let ordinary = async |ids: usize| {
+        for _ in 0..ids {
+            let answer = door.get("/v1/biomarkers/bio_1", &token);
+            let answer = tokio::time::timeout(Duration::from_secs(2), answer).await;
+            assert_eq!(answer.expect("others do not wait").status, 200);
+        }
+    };
+    ordinary(1).await;
+    let (room, all) = (&door.parts.capacity.ordinary, Limits::default().in_flight);
+    until("all to have ended", || room.available_permits() == all).await;
+    let held = Arc::strong_count(&door.parts);
+    for round in 1..=2 {
+        let arrived = door.clinical.calls();
+        let callers: Vec<_> =
+            (0..200).map(|_| spawn_get(&door, "/v1/biomarkers/bio_stalls", &token)).collect();
+        until("all calls to arrive", || door.clinical.calls() == arrived + 200).await;
+        ordinary(20).await;
+        callers.iter().for_each(tokio::task::JoinHandle::abort);
+        ordinary(20).await;
+        until("their calls to end", || door.clinical.gone() == 200 * round).await;
+        until("their room to be free", || room.available_permits() == all).await;
+        // Whatever is left of a request holds on to the parts.
+        until("their memory to be free", || Arc::strong_count(&door.parts) == held).await;
+    }
+}
+
+#[tokio::test]
 async fn beyond_its_capacity_the_gateway_refuses_at_once_and_still_says_it_lives() {
     let mut setting = Setting::new();
     setting.config.limits.in_flight = 2;

@@ -11,8 +11,12 @@ use clap::Parser as _;
 use kit_test::Database;
 use loop_platform::up::{self, Up};
 
+use crate::tool::{run, tool};
+
 /// Where it is, and who may use it.
 pub struct Platform {
+    /// Its folder, with the credentials.
+    pub data: PathBuf,
     pub api: String,
     pub client_id: String,
     pub client_secret: String,
@@ -39,20 +43,32 @@ impl Platform {
             assert!(Instant::now() < deadline, "it is not up in time");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self::read(&credentials)
+        Self::read(folder, &credentials)
     }
 
-    fn read(credentials: &Path) -> Self {
+    fn read(data: PathBuf, credentials: &Path) -> Self {
         let text = fs::read_to_string(credentials).unwrap();
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         let at = |pointer: &str| json.pointer(pointer).unwrap().as_str().unwrap().to_owned();
         Self {
+            data,
             api: at("/api"),
             client_id: at("/operator/client_id"),
             client_secret: at("/operator/client_secret"),
             member: at("/member/email"),
             member_password: at("/member/password"),
         }
+    }
+
+    /// A token of the machine client, in the brand `loop`.
+    pub fn token(&self) -> String {
+        let user = format!("{}:{}", self.client_id, self.client_secret);
+        let mut curl = tool("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--user", &user]);
+        curl.args(["--data", "grant_type=client_credentials", "--data", "brand_id=loop"]);
+        let told = run(curl.arg(format!("{}/v1/oauth/token", self.api)));
+        let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+        json["access_token"].as_str().unwrap().to_owned()
     }
 
     /// What a script needs to know of it, as environment variables.

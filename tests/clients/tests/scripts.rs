@@ -1,4 +1,4 @@
-//! The clients that Python and JavaScript programmers have: requests, httpx, fetch.
+//! The clients that Python and JavaScript programmers have: requests, httpx, grpcio, fetch.
 
 use crate::{
     platform::Platform,
@@ -13,6 +13,11 @@ fn pythons_requests_does_all_that_the_documentation_says() {
 #[test]
 fn pythons_httpx_does_all_that_the_documentation_says() {
     pytest("test_httpx_client.py");
+}
+
+#[test]
+fn grpcio_asks_what_can_be_called_and_calls_it() {
+    pytest("test_grpc.py");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One method of one service, and everything a rule needs to know of it.
+//! One method of one service by one of its HTTP bindings, and everything a rule needs to know.
 
 use std::{fmt, fs, path::PathBuf};
 
@@ -10,7 +10,8 @@ use transcode::Api;
 
 use crate::Route;
 
-/// The contracts of a set of services, and a case for each of their methods.
+/// The contracts of a set of services, and a case for each of their methods, or for each HTTP
+/// binding of a method that has several: what holds by the first holds by all.
 pub struct Contracts {
     pub registry: Registry,
     pub api: Api,
@@ -49,7 +50,7 @@ impl Contracts {
         let cases = services.iter().flat_map(|service| {
             let methods = registry.methods().iter();
             let own = methods.filter(|it| [service.name, "records"].contains(&&*it.service));
-            own.map(|method| Case::of(service, method))
+            own.flat_map(|method| Case::all(service, method))
         });
         let cases = cases.collect();
         Self { registry, api, cases }
@@ -57,12 +58,20 @@ impl Contracts {
 }
 
 impl Case {
-    fn of(service: &'static Service, method: &Method) -> Self {
+    fn all(service: &'static Service, method: &Method) -> Vec<Self> {
+        let routes = Route::all(&method.descriptor, method.http.form);
+        match routes.is_empty() {
+            true => vec![Self::of(service, method, None)],
+            false => routes.into_iter().map(|it| Self::of(service, method, Some(it))).collect(),
+        }
+    }
+
+    fn of(service: &'static Service, method: &Method, route: Option<Route>) -> Self {
         Self {
             service: service.name,
             schema: service.schema,
             method: method.clone(),
-            route: Route::of(&method.descriptor, method.http.form),
+            route,
             example: example(method, "request"),
             answer: example(method, "response"),
         }
@@ -126,6 +135,32 @@ fn example(method: &Method, side: &str) -> Option<Value> {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.service, self.method.path)
+        write!(f, "{} {}", self.service, self.method.path)?;
+        match &self.route {
+            Some(Route { verb, text, .. }) => write!(f, " by {verb} {text}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_binding_of_a_method_is_a_case() {
+        let contracts = Contracts::of(loop_platform::SERVICES);
+        let told: Vec<_> = contracts.cases.iter().map(ToString::to_string).collect();
+        let service = "identity /loop.identity.v1.IdentityService";
+        for binding in [
+            "GetServerMetadata by GET /.well-known/oauth-authorization-server",
+            "GetServerMetadata by GET /.well-known/openid-configuration",
+            "IssueToken by POST /v1/oauth/token",
+            "IssueToken by POST /v1/tokens",
+            "ResolveToken",
+        ] {
+            let found = told.iter().filter(|it| **it == format!("{service}/{binding}")).count();
+            assert_eq!(found, 1, "{binding} in {told:#?}");
+        }
     }
 }

@@ -1,17 +1,19 @@
-//! The first HTTP rule of a method, and how a message becomes a request by it.
+//! The HTTP rules of a method, and how a message becomes a request by each of them.
 
 use std::fmt::Write as _;
 
 use http::Method as Verb;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use prost_reflect::{DynamicMessage, MethodDescriptor};
+use prost_reflect::{DynamicMessage, MethodDescriptor, Value as Reflected};
 use serde_json::Value;
 use transcode::{Segment, Template};
 
-/// A method's way over HTTP.
+/// One way to a method over HTTP.
 #[derive(Clone, Debug)]
 pub struct Route {
     pub verb: Verb,
+    /// The template as the contract writes it.
+    pub text: String,
     pub template: Template,
     pub body: Body,
 }
@@ -36,13 +38,25 @@ pub struct Worded {
 }
 
 impl Route {
-    pub fn of(method: &MethodDescriptor, form: bool) -> Option<Self> {
+    /// Every binding of a method, as the contract lists them. None where it is for services only.
+    pub fn all(method: &MethodDescriptor, form: bool) -> Vec<Self> {
         let pool = method.parent_pool();
-        let option = pool.get_extension_by_name("google.api.http")?;
+        let option = pool.get_extension_by_name("google.api.http").expect("contracts import it");
         let options = method.options();
-        let rule = options.has_extension(&option).then(|| options.get_extension(&option))?;
-        let rule = rule.as_message()?.clone();
-        let (verb, template) = pattern(&rule)?;
+        if !options.has_extension(&option) {
+            return Vec::new();
+        }
+        let rule = options.get_extension(&option);
+        let rule = rule.as_message().expect("google.api.http is a message");
+        let additional = rule.get_field_by_name("additional_bindings").expect("a field of it");
+        let additional = additional.as_list().expect("it is repeated").iter();
+        let rules = [rule].into_iter().chain(additional.filter_map(Reflected::as_message));
+        rules.map(|it| Self::of(it, form).expect("the registry read it")).collect()
+    }
+
+    fn of(rule: &DynamicMessage, form: bool) -> Option<Self> {
+        let (verb, text) = pattern(rule)?;
+        let template = Template::parse(&text).expect("the registry read it");
         let body = rule.get_field_by_name("body")?.as_str()?.to_owned();
         let body = match (&*body, form) {
             ("", _) => Body::Query,
@@ -50,7 +64,7 @@ impl Route {
             ("*", false) => Body::Json,
             (field, _) => Body::Field(field.to_owned()),
         };
-        Some(Self { verb, template, body })
+        Some(Self { verb, text, template, body })
     }
 
     /// Whether a field stands in the path.
@@ -103,7 +117,7 @@ impl Route {
     }
 }
 
-fn pattern(rule: &DynamicMessage) -> Option<(Verb, Template)> {
+fn pattern(rule: &DynamicMessage) -> Option<(Verb, String)> {
     let verbs = [
         ("get", Verb::GET),
         ("put", Verb::PUT),
@@ -113,8 +127,7 @@ fn pattern(rule: &DynamicMessage) -> Option<(Verb, Template)> {
     ];
     verbs.into_iter().find_map(|(name, verb)| {
         let text = rule.has_field_by_name(name).then(|| rule.get_field_by_name(name))??;
-        let template = Template::parse(text.as_str()?).expect("the registry read it");
-        Some((verb, template))
+        Some((verb, text.as_str()?.to_owned()))
     })
 }
 
@@ -145,7 +158,8 @@ mod tests {
     use serde_json::json;
 
     fn route(template: &str, body: Body) -> Route {
-        Route { verb: Verb::GET, template: Template::parse(template).unwrap(), body }
+        let (verb, text) = (Verb::GET, template.to_owned());
+        Route { verb, template: Template::parse(&text).unwrap(), text, body }
     }
 
     #[test]
