@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
     door::{Answer, Door, Setting, until},
@@ -205,6 +206,22 @@ async fn a_long_file_that_breaks_off_is_a_fault_of_the_caller() {
     let body = "x".repeat(70_000);
     let answer = door.raw(&format!("{head}content-length: 100000\r\n\r\n{body}")).await;
     assert!(answer.is_empty() || answer.contains("BODY_INCOMPLETE"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_long_file_that_comes_too_slowly_is_given_up() {
+    let setting = Setting::new().timeout(Duration::from_millis(300));
+    let (door, _) = probe::open_with(setting).await;
+    let head = format!(
+        "PUT /v1/probe/blobs/7 HTTP/1.1\r\nhost: loop\r\nauthorization: Bearer {}\r\n",
+        door.prober()
+    );
+    let mut stream = tokio::net::TcpStream::connect(door.address).await.unwrap();
+    let request = format!("{head}content-length: 100000\r\n\r\n{}", "x".repeat(70_000));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 504");
 }
 
 #[tokio::test]
