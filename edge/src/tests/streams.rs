@@ -166,6 +166,33 @@ async fn a_file_goes_up_in_one_message_whether_it_is_short_or_long() {
 }
 
 #[tokio::test]
+async fn a_file_goes_up_over_http_2_with_its_length_and_without() {
+    let (door, _) = probe::open().await;
+    let stream = tokio::net::TcpStream::connect(door.address).await.unwrap();
+    let (io, executor) =
+        (hyper_util::rt::TokioIo::new(stream), hyper_util::rt::TokioExecutor::new());
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    for has_length in [true, false] {
+        let pieces = (0..50).map(|_| {
+            let piece = Bytes::from_static(&[b'x'; 4000]);
+            Ok::<_, std::convert::Infallible>(hyper::body::Frame::data(piece))
+        });
+        let body = http_body_util::StreamBody::new(futures::stream::iter(pieces));
+        let mut request = Request::put(format!("http://{}/v1/probe/blobs/7", door.address))
+            .header("authorization", format!("Bearer {}", door.prober()));
+        if has_length {
+            request = request.header("content-length", 200_000);
+        }
+        let answer = sender.send_request(request.body(body).unwrap()).await.unwrap();
+        let answer = Answer::read(answer).await;
+        assert_eq!(answer.status, 200, "{has_length}: {answer:?}");
+        assert_eq!(answer.json()["text"], probe::base64(&"x".repeat(200_000)));
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_coded_is_restored_first() {
     use std::io::Write as _;
     let (door, _) = probe::open().await;
