@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
     door::{Answer, Door, Setting, until},
@@ -165,6 +166,33 @@ async fn a_file_goes_up_in_one_message_whether_it_is_short_or_long() {
 }
 
 #[tokio::test]
+async fn a_file_goes_up_over_http_2_with_its_length_and_without() {
+    let (door, _) = probe::open().await;
+    let stream = tokio::net::TcpStream::connect(door.address).await.unwrap();
+    let (io, executor) =
+        (hyper_util::rt::TokioIo::new(stream), hyper_util::rt::TokioExecutor::new());
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+    tokio::spawn(connection);
+    for has_length in [true, false] {
+        let pieces = (0..50).map(|_| {
+            let piece = Bytes::from_static(&[b'x'; 4000]);
+            Ok::<_, std::convert::Infallible>(hyper::body::Frame::data(piece))
+        });
+        let body = http_body_util::StreamBody::new(futures::stream::iter(pieces));
+        let mut request = Request::put(format!("http://{}/v1/probe/blobs/7", door.address))
+            .header("authorization", format!("Bearer {}", door.prober()));
+        if has_length {
+            request = request.header("content-length", 200_000);
+        }
+        let answer = sender.send_request(request.body(body).unwrap()).await.unwrap();
+        let answer = Answer::read(answer).await;
+        assert_eq!(answer.status, 200, "{has_length}: {answer:?}");
+        assert_eq!(answer.json()["text"], probe::base64(&"x".repeat(200_000)));
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_coded_is_restored_first() {
     use std::io::Write as _;
     let (door, _) = probe::open().await;
@@ -205,6 +233,22 @@ async fn a_long_file_that_breaks_off_is_a_fault_of_the_caller() {
     let body = "x".repeat(70_000);
     let answer = door.raw(&format!("{head}content-length: 100000\r\n\r\n{body}")).await;
     assert!(answer.is_empty() || answer.contains("BODY_INCOMPLETE"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_long_file_that_comes_too_slowly_is_given_up() {
+    let setting = Setting::new().timeout(Duration::from_millis(300));
+    let (door, _) = probe::open_with(setting).await;
+    let head = format!(
+        "PUT /v1/probe/blobs/7 HTTP/1.1\r\nhost: loop\r\nauthorization: Bearer {}\r\n",
+        door.prober()
+    );
+    let mut stream = tokio::net::TcpStream::connect(door.address).await.unwrap();
+    let request = format!("{head}content-length: 100000\r\n\r\n{}", "x".repeat(70_000));
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 504");
 }
 
 #[tokio::test]
