@@ -134,7 +134,7 @@ impl TlsFiles {
     fn read(&self) -> Result<Pair, Error> {
         let read = |file: &Path| {
             fs::read(file).map_err(|cause| {
-                unusable(file, format!("cannot be read ({cause}); name a PEM file that can"))
+                unusable(file, format!("cannot be read ({cause}); name a PEM file that can be"))
             })
         };
         Ok(Pair { certificate: read(&self.certificate)?, key: read(&self.key)? })

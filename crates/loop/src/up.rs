@@ -38,6 +38,7 @@ pub struct Up {
 /// task ever meets a database that is gone.
 pub fn run(up: &Up) -> anyhow::Result<()> {
     let began = Instant::now();
+    up.config.door.tls()?; // Before a database is started for nothing.
     fs::create_dir_all(&up.data)
         .with_context(|| format!("make the folder {}", up.data.display()))?;
     let key = match &up.config.secret_key {

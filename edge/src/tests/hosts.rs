@@ -1,7 +1,10 @@
 //! A service at its own host, everything at every other.
 
 use http::{Method, Request};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use super::{
     door::{Answer, Door, Setting},
@@ -64,6 +67,27 @@ async fn every_protocol_stays_at_its_host() {
         let other = send("identity.loop.test", content_type, body).await;
         let text = String::from_utf8_lossy(&other.body).replace("%20", " ");
         assert!(text.contains("this is the host of identity"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn the_target_of_http_2_names_the_host() {
+    let (door, _) = probe::open().await;
+    let io = TokioIo::new(TcpStream::connect(door.address).await.unwrap());
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    tokio::spawn(connection);
+    for (host, code) in [("probe.loop.test", "0"), ("identity.loop.test", "5")] {
+        let request = Request::post(format!("http://{host}/loop.probe.v1.ProbeService/Echo"))
+            .header("authorization", format!("Bearer {}", door.prober()))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(Full::new(frame(&wire("EchoRequest", &json!({"text": "hi"})))));
+        let answer = sender.send_request(request.unwrap()).await.unwrap();
+        let told = answer.headers().get("grpc-status").cloned();
+        let body = answer.into_body().collect().await.unwrap();
+        let told = told.or_else(|| body.trailers()?.get("grpc-status").cloned());
+        assert_eq!(told.unwrap(), code, "{host}");
     }
 }
 

@@ -65,7 +65,8 @@ impl Door {
         Self { is_canonical: true, ..self.clone() }
     }
 
-    fn tls(&self) -> anyhow::Result<Option<TlsFiles>> {
+    /// The files of the edge's certificate. Fails where one of the two is missing.
+    pub fn tls(&self) -> anyhow::Result<Option<TlsFiles>> {
         match (self.tls_cert.clone(), self.tls_key.clone()) {
             (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
             (None, None) => Ok(None),
