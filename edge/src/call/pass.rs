@@ -41,7 +41,7 @@ pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>,
     let mut headers = grpc_headers(&head.headers);
     let body = ongoing.shrinking(body, &mut headers);
     let until = ongoing.deadline();
-    let ending = Ending::new(body, until, ongoing.record.clone(), ongoing.metadata());
+    let ending = Ending::new(body, until, ongoing.record.clone()).telling(ongoing.metadata());
     let ending = Ending { fault, ..ending };
     let mut response = Response::new(Body::new(ending));
     *response.headers_mut() = headers;
@@ -97,7 +97,7 @@ pub(super) fn grpc_headers(told: &HeaderMap) -> HeaderMap {
 }
 
 /// The trailers of gRPC itself, those that the contract lets through, and no others.
-pub(super) fn grpc_trailers(metadata: &Metadata, told: &HeaderMap) -> HeaderMap {
+pub(super) fn grpc_trailers(metadata: Option<&Metadata>, told: &HeaderMap) -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(3);
     for name in ["grpc-status", "grpc-message", "grpc-status-details-bin"] {
         let name = HeaderName::from_static(name);
@@ -105,7 +105,9 @@ pub(super) fn grpc_trailers(metadata: &Metadata, told: &HeaderMap) -> HeaderMap 
             trailers.insert(name, value.clone());
         }
     }
-    metadata::pass_back(metadata, told, &mut trailers);
+    if let Some(metadata) = metadata {
+        metadata::pass_back(metadata, told, &mut trailers);
+    }
     trailers
 }
 
@@ -116,20 +118,20 @@ pub(super) struct Ending {
     ended: bool,
     /// What the caller may have done to break the call off.
     fault: Option<Fault>,
-    metadata: &'static Metadata,
+    metadata: Option<&'static Metadata>,
     /// Kept until all has been sent.
     _record: Arc<Record>,
 }
 
 impl Ending {
-    pub(super) fn new(
-        body: Body,
-        until: Instant,
-        record: Arc<Record>,
-        metadata: &'static Metadata,
-    ) -> Self {
+    pub(super) fn new(body: Body, until: Instant, record: Arc<Record>) -> Self {
         let deadline = Box::pin(sleep_until(until));
-        Self { body, deadline, ended: false, fault: None, metadata, _record: record }
+        Self { body, deadline, ended: false, fault: None, metadata: None, _record: record }
+    }
+
+    /// Lets these trailers through as well.
+    pub(super) fn telling(self, metadata: &'static Metadata) -> Self {
+        Self { metadata: Some(metadata), ..self }
     }
 
     fn end(&mut self, status: &Status) -> Frame<Bytes> {

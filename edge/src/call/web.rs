@@ -38,7 +38,7 @@ pub(crate) async fn call(
     let mut headers = grpc_headers(&head.headers);
     let body = ongoing.shrinking(body, &mut headers);
     let until = ongoing.deadline();
-    let body = Ending::new(body, until, ongoing.record.clone(), ongoing.metadata());
+    let body = Ending::new(body, until, ongoing.record.clone()).telling(ongoing.metadata());
     let pieces = unfold(body, move |mut body| async move {
         let piece = match body.frame().await? {
             Ok(frame) => match frame.into_data() {
