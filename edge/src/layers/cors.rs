@@ -26,6 +26,7 @@ use transcode::Route;
 
 use crate::{
     Parts,
+    page::asked_host,
     protocol::Protocol,
     record::{ClientAddress, Record, Target},
 };
@@ -73,8 +74,7 @@ impl RequestOrigin {
     pub(crate) fn of(parts: &Parts, record: &Record, request: &Request<Body>) -> Option<Self> {
         let value = request.headers().get(header::ORIGIN)?;
         let text = value.to_str().unwrap_or_default();
-        let host = request.headers().get(header::HOST).and_then(|it| it.to_str().ok());
-        let host = request.uri().authority().map(|it| it.as_str()).or(host);
+        let host = asked_host(record, request.uri(), request.headers());
         let is_own = is_own(text, &parts.config.public_url, host);
         Some(Self {
             value: value.clone(),
