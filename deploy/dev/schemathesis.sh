@@ -64,5 +64,5 @@ cd "$data"
 for token in $tokens; do
   "$root/.tools/venv/bin/schemathesis" --config-file "$root/deploy/dev/schemathesis.toml" \
     run "$api/openapi.json" --header "Authorization: Bearer $token" \
-    --max-examples "${SCHEMATHESIS_EXAMPLES:-30}" --workers 2 --continue-on-failure --no-color
+    --max-examples "${SCHEMATHESIS_EXAMPLES:-30}" --continue-on-failure --no-color
 done

@@ -153,8 +153,8 @@ impl From<sqlx::Error> for Error {
                     .retry_after(Duration::from_millis(100))
             }
             "23505" => Self::conflict("CONFLICT", "already exists"),
-            // What Postgres keeps as text has every character but one.
-            "22021" => Self::invalid("VALIDATION", "text", "must have no NUL character"),
+            // What Postgres keeps as text, or as text in jsonb, has every character but one.
+            "22021" | "22P05" => Self::invalid("VALIDATION", "text", "must have no NUL character"),
             "57014" => Self::new(Code::DeadlineExceeded, "DEADLINE", "took too long"),
             "57P01" | "57P02" | "57P03" | "53300" => storage_unavailable(),
             _ if unreachable => storage_unavailable(),

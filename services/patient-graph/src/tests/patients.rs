@@ -6,6 +6,8 @@ use tonic::Code;
 
 use super::*;
 
+const NUL: &str = "text must have no NUL character";
+
 /// What tells who Augusta is.
 const TELLING: [&str; 6] =
     ["Augusta", "Lovelace", "1964", "augusta@example.test", "7946", "usr_augusta"];
@@ -35,6 +37,21 @@ async fn a_patient_is_created_with_its_event_and_its_audit_entry() {
         patient.id
     );
     assert_eq!(count(&world, &entry).await, 1);
+}
+
+#[tokio::test]
+async fn what_no_text_can_hold_is_the_callers_fault() {
+    let world = world().await;
+    let nul = |it: &str| kit::struct_of(&serde_json::json!({ it: "a", "b": ["c\0"] }));
+    for patient in [
+        pb::CreatePatientRequest { last_name: "a\0b".into(), ..ada() },
+        pb::CreatePatientRequest { metadata: Some(nul("a")), ..ada() },
+        pb::CreatePatientRequest { metadata: Some(nul("\0")), ..ada() },
+        pb::CreatePatientRequest { external_ids: [("\0".into(), "a".into())].into(), ..ada() },
+    ] {
+        let refused = clinic(&world, "loop").create_patient(patient).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::InvalidArgument, NUL));
+    }
 }
 
 #[tokio::test]
