@@ -4,6 +4,7 @@ mod anything;
 mod checkpoints;
 mod clinical;
 mod codings;
+mod documents;
 mod door;
 mod errors;
 mod http_rules;
