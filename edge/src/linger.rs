@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Version, header::EXPECT};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 
 /// How long the rest of a body may take. What takes longer ends with its connection.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,8 +39,12 @@ pub(crate) fn lingering(request: Request<Incoming>, most: usize) -> Request<toni
 
 impl Drop for Lingering {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take().filter(|it| !it.is_end_stream()) {
-            tokio::spawn(timeout(PATIENCE, exhaust(body, self.most)));
+        // Outside of a runtime there is no connection that could be read.
+        if let Some(body) = self.body.take().filter(|it| !it.is_end_stream())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let most = self.most;
+            runtime.spawn(async move { timeout(PATIENCE, exhaust(body, most)).await });
         }
     }
 }

@@ -8,6 +8,7 @@ mod compression;
 mod conditions;
 mod cors;
 mod departures;
+mod documents;
 mod door;
 mod errors;
 mod hosts;

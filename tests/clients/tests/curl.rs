@@ -65,7 +65,7 @@ impl Curl {
     fn is_told_which_field_is_wrong(&self) {
         let mut report = report();
         report["biomarkers"][1]["value"] = json!("much");
-        let answer = self.posts(&report, "wrong");
+        let answer = self.posts(&report, &format!("wrong-{}", self.version));
         assert_eq!((answer.status, &answer.json["error"]), (400, &json!("validation_error")));
         let violation = &answer.json["details"][1]["field_violations"][0]["field"];
         assert_eq!(violation, "biomarkers[1].value", "{}", answer.json);
