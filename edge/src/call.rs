@@ -141,9 +141,13 @@ impl Ongoing {
         call
     }
 
-    /// How the caller wants the JSON of the answer.
+    /// How the caller wants the JSON of the answer. Names that a standard gives (RFC 6749,
+    /// RFC 8615) are nobody's to choose.
     fn preference(&self) -> Result<Preference, Error> {
-        Preference::of(&self.head, self.parts.config.style)
+        let style = self.parts.config.style;
+        let is_standard =
+            self.called().plan.oauth_errors() || self.head.uri.path().starts_with("/.well-known/");
+        if is_standard { Ok(Preference::usual(style)) } else { Preference::of(&self.head, style) }
     }
 
     /// When the call must have ended.
