@@ -94,14 +94,6 @@ impl Ongoing {
         self.record.called().expect("only calls of methods come here")
     }
 
-    /// How the answer's JSON is spelled. OAuth's (RFC 6749) and that of well-known documents
-    /// (RFC 8615) have the names that their standards give them, which are our own.
-    fn style(&self) -> Style {
-        let is_standard =
-            self.called().plan.oauth_errors() || self.head.uri.path().starts_with("/.well-known/");
-        if is_standard { Style::Rest } else { self.parts.config.style }
-    }
-
     /// What crosses besides messages.
     fn metadata(&self) -> &'static Metadata {
         self.called().plan.metadata()
@@ -164,9 +156,15 @@ impl Ongoing {
         call
     }
 
-    /// How the caller wants the JSON of the answer.
+    /// How the caller wants the JSON of the answer. OAuth's (RFC 6749) and that of well-known
+    /// documents (RFC 8615) have the names that their standards give them, which are our own.
     fn preference(&self) -> Result<Preference, Error> {
-        Preference::of(&self.head, self.style())
+        let is_standard =
+            self.called().plan.oauth_errors() || self.head.uri.path().starts_with("/.well-known/");
+        match is_standard {
+            true => Ok(Preference::usual(Style::Rest)),
+            false => Preference::of(&self.head, self.parts.config.style),
+        }
     }
 
     /// When the call must have ended.

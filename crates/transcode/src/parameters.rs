@@ -83,6 +83,11 @@ struct Element {
     seen: Seen,
 }
 
+/// Whether a percent-encoded name is that of a parameter that is no field.
+pub(crate) fn is_system(encoded: &str) -> bool {
+    decode(encoded, true).is_ok_and(|name| name == SYSTEM_PARAMETER)
+}
+
 impl<'a> Parameters<'a> {
     /// Puts `name=value&name=value`, percent-encoded, a plus for a space.
     pub(crate) fn put(&self, out: &mut Vec<u8>, encoded: &str) -> Result<()> {

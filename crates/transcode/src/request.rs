@@ -9,7 +9,7 @@ use crate::field_path::FieldPath;
 use crate::json_to_wire::{Unknown, put_field, put_message};
 use crate::media_type::{is_form, is_json};
 use crate::message::utf8;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, is_system};
 use crate::plan::{Plans, Shape, Style};
 use crate::text::put_text;
 
@@ -187,8 +187,10 @@ fn check_agreement(plans: &Plans, variable: &FieldPath, body: &[u8], path: &[u8]
 
 /// With `body: "*"` there is nothing left for a query to set.
 fn refuse_all(query: &str) -> Result<()> {
-    let Some(pair) = query.split('&').find(|pair| !pair.is_empty()) else { return Ok(()) };
-    let name: String = pair.split('=').next().unwrap_or(pair).chars().take(64).collect();
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let mut names = pairs.map(|pair| pair.split('=').next().unwrap_or(pair));
+    let Some(name) = names.find(|name| !is_system(name)) else { return Ok(()) };
+    let name: String = name.chars().take(64).collect();
     Err(broken("is not a known parameter: all fields are in the body")).within(&name)
 }
 

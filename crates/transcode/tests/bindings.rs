@@ -126,6 +126,12 @@ fn a_whole_body_leaves_nothing_to_the_query() {
         request(Method::PUT, "/nested/a/x/b:go?int=1", "{}"),
         "int: is not a known parameter: all fields are in the body"
     );
+    assert_eq!(
+        request(Method::PUT, "/nested/a/x/b:go?$alt=json&int=1", "{}"),
+        "int: is not a known parameter: all fields are in the body"
+    );
+    let plain = request(Method::PUT, "/nested/a/x/b:go", "{}");
+    assert_eq!(request(Method::PUT, "/nested/a/x/b:go?%24alt=json", "{}"), plain);
 }
 
 #[test]

@@ -27,6 +27,13 @@ fn error(text: &str) -> String {
 }
 
 #[test]
+fn the_parameter_that_says_how_to_answer_is_no_field() {
+    assert_eq!(query("$alt=json%3Benum-encoding%3Dint&int=1&%24alt"), Ok(json!({"int": 1})));
+    assert_eq!(error("$xgafv=2"), "$xgafv: is not a known parameter");
+    assert_eq!(error("child.$alt=json"), "child.$alt: is not a known parameter");
+}
+
+#[test]
 fn elements_of_a_list_come_in_any_order() {
     for text in [
         "children[0].int=1&children[0].text=a&children[1].int=2",

@@ -35,8 +35,7 @@ impl Preference {
     /// What a request asks for where answers have this style. Fails for an `$alt` that nobody here
     /// speaks.
     pub(super) fn of(head: &request::Parts, style: Style) -> Result<Self> {
-        let print = style.into();
-        let mut preference = Self { print, asked: Asked::default(), by_header: false };
+        let mut preference = Self::usual(style);
         if head.headers.contains_key(PREFER) {
             preference.prefer(&head.headers);
         }
@@ -46,6 +45,11 @@ impl Preference {
             preference.alternative(query)?;
         }
         Ok(preference)
+    }
+
+    /// What whoever asks for nothing gets.
+    pub(super) fn usual(style: Style) -> Self {
+        Self { print: style.into(), asked: Asked::default(), by_header: false }
     }
 
     fn prefer(&mut self, headers: &HeaderMap) {

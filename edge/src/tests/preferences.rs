@@ -52,6 +52,21 @@ async fn the_system_parameter_is_no_field() {
     let answer = door.get(&format!("{path}?$xgafv=2"), &token).await;
     assert_eq!(answer.status, 400);
     assert_eq!(door.clinical.calls(), calls);
+    // Nor where the body is the whole message.
+    let (door, _) = probe::open().await;
+    let answer = door.post("/v1/probe/echo?$alt=json", &door.prober(), "{}").await;
+    assert_eq!((answer.status, &answer.json()["count"]), (200, &json!("1")));
+}
+
+#[tokio::test]
+async fn a_standards_names_are_nobodys_to_choose() {
+    let door = Door::open().await;
+    let request = Request::post("/v1/oauth/token")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("prefer", "style=canonical");
+    let answer = door.send(request, "grant_type=client_credentials&client_id=c").await;
+    assert!(answer.json()["access_token"].is_string(), "{answer:?}");
+    assert_eq!(answer.header("preference-applied"), "");
 }
 
 #[tokio::test]
