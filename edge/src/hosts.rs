@@ -7,7 +7,7 @@ use http::Uri;
 use kit::Error;
 use tonic::Code;
 
-use crate::Config;
+use crate::{Config, reflection};
 
 const LOCAL: &str = "localhost";
 
@@ -78,7 +78,7 @@ impl Reach {
     pub(crate) fn holds(self, service: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Only(one) => one == service,
+            Self::Only(one) => one == service || service == reflection::NAME,
             Self::Nothing => false,
         }
     }
