@@ -19,7 +19,7 @@ const COLLECT: &str = "/loop.probe.v1.ProbeService/Collect";
 const CHAT: &str = "/loop.probe.v1.ProbeService/Chat";
 const WATCH: &str = "/loop.probe.v1.ProbeService/Watch";
 
-type Headers<'a> = &'a [(&'static str, &'a str)];
+pub type Headers<'a> = &'a [(&'static str, &'a str)];
 
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
@@ -42,7 +42,7 @@ fn echo(text: &str) -> Vec<u8> {
 }
 
 /// Over HTTP/2: headers, body and trailers.
-async fn grpc(
+pub async fn grpc(
     door: &Door,
     path: &str,
     headers: Headers<'_>,

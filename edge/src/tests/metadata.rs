@@ -4,8 +4,9 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::{
+    compression::grpc,
     door::{Answer, Door},
-    probe::{self, envelope, envelopes, wire},
+    probe::{self, envelope, envelopes, json_of, wire},
 };
 use crate::grpc::frame;
 
@@ -57,6 +58,23 @@ async fn headers_and_trailers_come_back_as_headers_over_rest() {
     assert_eq!((answer.header("x-told"), answer.header("x-hidden")), ("no", ""));
     let answer = get(&door, "/v1/probe/tell-all/hi", &[]).await;
     assert_eq!((answer.header("x-told"), answer.header("x-told-bin")), ("yes", ""));
+}
+
+#[tokio::test]
+async fn grpc_has_them_as_they_are() {
+    let (door, _) = probe::open().await;
+    let call = async |text: &str| {
+        let body = frame(&wire("EchoRequest", &json!({"text": text}))).to_vec();
+        grpc(&door, TELL, &[("x-order", "7"), ("x-other", "8")], body).await
+    };
+    let (headers, body, trailers) = call("hi").await;
+    assert_eq!(json_of("EchoResponse", &envelopes(body)[0].1)["room"], "x-order=7");
+    assert_eq!([&headers["x-told"], &headers["x-told-bin"]], ["yes", "YQ"]);
+    assert_eq!([&trailers["x-last"], &trailers["grpc-status"]], ["bye", "0"]);
+    assert!(!headers.contains_key("x-hidden") && !trailers.contains_key("x-hidden"));
+    let (headers, ..) = call("missing").await;
+    assert_eq!([&headers["x-told"], &headers["grpc-status"]], ["no", "5"]);
+    assert!(!headers.contains_key("x-hidden"));
 }
 
 #[tokio::test]
