@@ -33,7 +33,7 @@ use transcode::{Metadata, Style};
 
 use crate::{
     Parts, grpc,
-    layers::{Allowance, body_too_large, coding::Coding},
+    layers::{body_too_large, coding::Coding},
     page,
     protocol::Protocol,
     record::{Called, Record},
@@ -145,7 +145,7 @@ impl Ongoing {
             headers.extend(self.head.headers.get(&name).map(|it| (name, it.clone())));
         }
         metadata::pass_on(self.metadata(), &self.head.headers, headers);
-        put(headers, TIMEOUT, &grpc_timeout(at_the_service(self.deadline())));
+        headers.insert(TIMEOUT, grpc_timeout(at_the_service(self.deadline())));
         // What is not the same the next time has no place in a connection's table (RFC 7541
         // section 7.1), and a token not in anybody's.
         for name in [header::AUTHORIZATION, REQUEST_ID, TIMEOUT] {
@@ -171,7 +171,7 @@ impl Ongoing {
     fn deadline(&self) -> Instant {
         let limits = &self.parts.config.limits;
         let limit = if self.called().streams() { limits.stream } else { limits.timeout };
-        let allowance = self.head.extensions.get::<Allowance>();
+        let allowance = self.record.allowance.get();
         allowance.expect("the limits give every request an allowance").until(limit).into()
     }
 }
@@ -219,9 +219,10 @@ fn at_the_service(deadline: Instant) -> Instant {
 }
 
 /// The time that is left, as `grpc-timeout` says it: at most eight digits and a unit.
-fn grpc_timeout(deadline: Instant) -> String {
+fn grpc_timeout(deadline: Instant) -> HeaderValue {
     let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-    format!("{}m", left.clamp(1, 99_999_999))
+    let left = format!("{}m", left.clamp(1, 99_999_999));
+    HeaderValue::try_from(left).expect("digits and a letter")
 }
 
 /// A stream that has lasted too long.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, Request, Response, Uri, header, request, uri::Authority};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request, uri::Authority,
+};
 use http_body_util::Full;
 use kit::{Error, REQUEST_ID};
 use tonic::{Status, body::Body};
@@ -74,7 +76,7 @@ pub(crate) fn forwarded(
     let scheme = proxied.and_then(|it| it.scheme).unwrap_or(parts.config.scheme());
     call::put(headers, REQUEST_ID, &record.request_id.0);
     call::put(headers, FORWARDED_FOR, &record.address.0.to_canonical().to_string());
-    call::put(headers, FORWARDED_PROTO, scheme);
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if let Some(host) = asked_host(record, &head.uri, &head.headers) {
         call::put(headers, FORWARDED_HOST, host);
     }

@@ -14,7 +14,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
 use transcode::{Match, MethodPlan};
 
-use crate::{Network, layers::cors::RequestOrigin, protocol::Protocol, proxies::Proxied};
+use crate::{
+    Network,
+    layers::{Allowance, cors::RequestOrigin},
+    protocol::Protocol,
+    proxies::Proxied,
+};
 
 /// One request, as the layers found it out. Each fact is set once, by the layer that proved it.
 /// Not `Debug`: a route holds values of the path.
@@ -24,6 +29,8 @@ pub(crate) struct Record {
     pub(crate) address: ClientAddress,
     /// What a trusted proxy says of the request, if it came by one.
     pub(crate) proxied: Option<Box<Proxied>>,
+    /// How long it may take.
+    pub(crate) allowance: OnceLock<Allowance>,
     pub(crate) origin: OnceLock<RequestOrigin>,
     pub(crate) target: OnceLock<Target>,
     pub(crate) client_id: OnceLock<Arc<str>>,
@@ -89,8 +96,9 @@ pub(crate) struct Rated {
 }
 
 impl Record {
-    pub(crate) fn new(request: &Request<Body>, trusted_proxies: &[Network]) -> Self {
-        let address = request.extensions().get().copied();
+    /// Takes up what the connection says of the request.
+    pub(crate) fn new(request: &mut Request<Body>, trusted_proxies: &[Network]) -> Self {
+        let address = request.extensions_mut().remove();
         let peer = address.unwrap_or(ClientAddress(Ipv4Addr::UNSPECIFIED.into()));
         let proxied = Proxied::of(trusted_proxies, peer.0, request.headers()).map(Box::new);
         Self {
@@ -98,6 +106,7 @@ impl Record {
             began: Instant::now(),
             address: proxied.as_ref().map_or(peer, |it| ClientAddress(it.address)),
             proxied,
+            allowance: OnceLock::new(),
             origin: OnceLock::new(),
             target: OnceLock::new(),
             client_id: OnceLock::new(),

@@ -12,7 +12,7 @@ use kit::{BRAND_ID, Error, IDEMPOTENCY_KEY, Result};
 use tonic::{Code, body::Body};
 
 use super::{coding::Coding, refuse};
-use crate::{Limits, Parts};
+use crate::{Limits, Parts, record::Record};
 use kit::layers::Next;
 
 /// Headers that say one thing: two of them are a request that two readers read differently.
@@ -48,7 +48,7 @@ impl Allowance {
 
 pub(crate) async fn limits(
     parts: Arc<Parts>,
-    mut request: Request<Body>,
+    request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
     let limits = parts.config.limits;
@@ -59,8 +59,9 @@ pub(crate) async fn limits(
         Ok(asked) => asked,
         Err(error) => return refuse(error),
     };
-    let allowance = Allowance { began: Instant::now(), asked };
-    request.extensions_mut().insert(allowance);
+    let record = Record::of(request.extensions());
+    let allowance = Allowance { began: record.began, asked };
+    let _ = record.allowance.set(allowance);
     let within = allowance.within(limits.timeout);
     match tokio::time::timeout(within, next.run(request)).await {
         Ok(response) => response,

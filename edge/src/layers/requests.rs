@@ -14,7 +14,7 @@ pub(crate) async fn requests(
     mut request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
-    let record = Arc::new(Record::new(&request, &parts.config.trusted_proxies));
+    let record = Arc::new(Record::new(&mut request, &parts.config.trusted_proxies));
     request.extensions_mut().insert(record.request_id.clone());
     request.extensions_mut().insert(record.clone());
     let span = tracing::info_span!("request", request_id = &*record.request_id.0);

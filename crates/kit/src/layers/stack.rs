@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures::FutureExt as _;
 use http::{Request, Response};
 use tonic::{Status, body::Body};
 use tower::{Layer, Service, ServiceExt as _};
@@ -69,8 +70,9 @@ impl Next {
         A: Future<Output = Result<Response<Body>, Status>> + Send + 'static,
     {
         Self(Arc::new(move |request| {
+            // Mapped, not awaited: an async block would hold the future twice.
             let answer = function(state.clone(), request);
-            Box::pin(async { Ok(answer.await.unwrap_or_else(Status::into_http)) })
+            Box::pin(answer.map(|it| Ok(it.unwrap_or_else(Status::into_http))))
         }))
     }
 
@@ -106,8 +108,7 @@ where
     fn layer(&self, inner: S) -> Next {
         let (Self { state, function }, next) = (self.clone(), Next::new(inner));
         Next(Arc::new(move |request| {
-            let answer = function(state.clone(), request, next.clone());
-            Box::pin(async { Ok(answer.await) })
+            Box::pin(function(state.clone(), request, next.clone()).map(Ok))
         }))
     }
 }
