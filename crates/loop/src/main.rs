@@ -20,7 +20,7 @@ use loop_platform::{
 use mimalloc::MiMalloc;
 use sqlx::postgres::PgConnectOptions;
 
-/// An eighth of a small request's time less than with the C library's: docs/benchmarks/edge.md.
+/// What it brings is in docs/benchmarks/edge.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
