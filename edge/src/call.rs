@@ -20,7 +20,7 @@ mod web;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use kit::{
@@ -66,6 +66,23 @@ pub(crate) struct Ongoing {
     parts: Arc<Parts>,
     record: Arc<Record>,
     head: request::Parts,
+}
+
+/// How long a service has for a call.
+#[derive(Clone, Copy)]
+struct Time {
+    left: Duration,
+    until: Instant,
+}
+
+impl Time {
+    /// So much less than the caller has that the service's own word of having had too little still
+    /// arrives.
+    fn before(deadline: Instant, now: Instant) -> Self {
+        let left = deadline.saturating_duration_since(now);
+        let left = left - (left / 20).min(HOP);
+        Self { left, until: now + left }
+    }
 }
 
 pub(crate) async fn call(
@@ -116,13 +133,13 @@ impl Ongoing {
 
     /// Sends a stream of framed messages to the method's service.
     async fn send_body(&self, body: Body) -> Result<Response<Body>, Status> {
-        let request = self.outgoing(body);
+        let request = self.outgoing(body, self.time().left);
         self.told(reach(&self.parts, self.called().method.service, request).await?)
     }
 
     /// The same, to be awaited by somebody else.
     fn sending(&self, body: Body) -> impl Future<Output = Result<Response<Body>, Status>> + use<> {
-        let (request, parts) = (self.outgoing(body), self.parts.clone());
+        let (request, parts) = (self.outgoing(body, self.time().left), self.parts.clone());
         let service = self.called().method.service;
         async move { Ok(reach(&parts, service, request).await?) }
     }
@@ -132,10 +149,10 @@ impl Ongoing {
         metadata::failure(self.metadata(), answer.headers()).map_or(Ok(answer), Err)
     }
 
-    fn outgoing<B>(&self, body: B) -> Request<B> {
+    fn outgoing<B>(&self, body: B, left: Duration) -> Request<B> {
         let mut call = Request::new(body);
         *call.method_mut() = http::Method::POST;
-        *call.uri_mut() = Uri::from_static(self.called().method.path);
+        *call.uri_mut() = self.called().uri.clone();
         let headers = call.headers_mut();
         headers.reserve(HEADERS);
         page::forwarded(headers, &self.parts, &self.record, &self.head);
@@ -145,7 +162,7 @@ impl Ongoing {
             headers.extend(self.head.headers.get(&name).map(|it| (name, it.clone())));
         }
         metadata::pass_on(self.metadata(), &self.head.headers, headers);
-        headers.insert(TIMEOUT, grpc_timeout(at_the_service(self.deadline())));
+        headers.insert(TIMEOUT, grpc_timeout(left));
         // What is not the same the next time has no place in a connection's table (RFC 7541
         // section 7.1), and a token not in anybody's.
         for name in [header::AUTHORIZATION, REQUEST_ID, TIMEOUT] {
@@ -173,6 +190,11 @@ impl Ongoing {
         let limit = if self.called().streams() { limits.stream } else { limits.timeout };
         let allowance = self.record.allowance.get();
         allowance.expect("the limits give every request an allowance").until(limit).into()
+    }
+
+    /// The time that the service has from now on.
+    fn time(&self) -> Time {
+        Time::before(self.deadline(), Instant::now())
     }
 }
 
@@ -212,16 +234,10 @@ pub(crate) async fn reach(
     Ok(parts.mesh.peer(name)?.stream(request).await?)
 }
 
-/// When the service must have ended: so early that its own word of it still arrives.
-fn at_the_service(deadline: Instant) -> Instant {
-    let left = deadline.saturating_duration_since(Instant::now());
-    deadline - (left / 20).min(HOP)
-}
-
 /// The time that is left, as `grpc-timeout` says it: at most eight digits and a unit.
-fn grpc_timeout(deadline: Instant) -> HeaderValue {
-    let left = deadline.saturating_duration_since(Instant::now()).as_millis();
-    let left = format!("{}m", left.clamp(1, 99_999_999));
+fn grpc_timeout(left: Duration) -> HeaderValue {
+    let mut left = (left.as_millis().clamp(1, 99_999_999) as u32).to_string();
+    left.push('m');
     HeaderValue::try_from(left).expect("digits and a letter")
 }
 
@@ -248,16 +264,19 @@ mod tests {
 
     #[test]
     fn a_service_has_a_little_less_time_than_its_caller() {
+        let now = Instant::now();
         for (left, less) in [(30_000, 50), (1000, 50), (400, 20), (0, 0)] {
-            let deadline = Instant::now() + Duration::from_millis(left);
-            let earlier = (deadline - at_the_service(deadline)).as_millis();
-            assert!(earlier <= less && less <= earlier + 1, "{left}: {earlier}");
+            let left = Duration::from_millis(left);
+            let time = Time::before(now + left, now);
+            assert_eq!(left - time.left, Duration::from_millis(less));
+            assert_eq!(time.until, now + time.left);
         }
+        assert_eq!(Time::before(now, now + HOP).left, Duration::ZERO);
     }
 
     #[test]
     fn a_deadline_always_leaves_a_millisecond() {
-        assert_eq!(grpc_timeout(Instant::now()), "1m");
-        assert_eq!(grpc_timeout(Instant::now() + Duration::from_secs(1 << 30)), "99999999m");
+        assert_eq!(grpc_timeout(Duration::ZERO), "1m");
+        assert_eq!(grpc_timeout(Duration::from_secs(1 << 30)), "99999999m");
     }
 }

@@ -38,6 +38,7 @@ use std::{
 use bytes::Bytes;
 use cache::Cache;
 use contract::{Method, Package};
+use http::Uri;
 use kit::{Introspector, OriginCheck};
 use mesh::Mesh;
 use prost_reflect::DescriptorError;
@@ -111,6 +112,8 @@ pub(crate) struct Parts {
 pub(crate) struct Served {
     pub(crate) method: &'static Method,
     pub(crate) plan: &'static MethodPlan,
+    /// The method's path, parsed once.
+    pub(crate) uri: &'static Uri,
 }
 
 impl Edge {
@@ -236,7 +239,8 @@ fn methods(
     let reflection = api.methods().filter(|it| reflection::METHODS.contains(&it.grpc_path()));
     let served = api.bound_methods().chain(reflection).map(|plan| {
         let method = listed[plan.grpc_path()];
-        (method.path, Served { method, plan })
+        let uri = Box::leak(Box::new(Uri::from_static(method.path)));
+        (method.path, Served { method, plan, uri })
     });
     Ok(served.collect())
 }

@@ -8,7 +8,7 @@ use std::{
 
 use cache::Verdict;
 use contract::{Audit, Method};
-use http::{Extensions, HeaderMap, Request, StatusCode};
+use http::{Extensions, HeaderMap, Request, StatusCode, Uri};
 use kit::{Brand, Caller, REQUEST_ID, RequestId, Uuid};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
@@ -78,6 +78,8 @@ pub(crate) enum Target {
 pub(crate) struct Called {
     pub(crate) method: &'static Method,
     pub(crate) plan: &'static MethodPlan,
+    /// Where the service has the method.
+    pub(crate) uri: &'static Uri,
     pub(crate) protocol: Protocol,
 }
 
@@ -183,7 +185,12 @@ fn request_id(headers: &HeaderMap) -> RequestId {
             && it.bytes().all(|c| c.is_ascii_alphanumeric() || b"-_.".contains(&c))
     };
     let sent = headers.get(REQUEST_ID).and_then(|it| it.to_str().ok()).filter(harmless);
-    RequestId(sent.map_or_else(|| Uuid::now_v7().to_string().into(), Into::into))
+    RequestId(sent.map_or_else(new_id, Into::into))
+}
+
+fn new_id() -> Arc<str> {
+    let id = Uuid::now_v7();
+    Arc::from(&*id.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 #[cfg(test)]

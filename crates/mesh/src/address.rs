@@ -9,13 +9,12 @@ use std::{
 };
 
 use http::{Request, Response, Uri, uri};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 use tonic::body::Body;
 
 use crate::{
     Error,
-    body::{Counted, Load, Outgoing},
+    body::{Load, Outgoing, Received},
     circuit::{Change, Circuit, Outcome, Ticket},
     connection::Unanswered,
     pool::Pool,
@@ -39,6 +38,7 @@ pub(crate) struct Address {
 pub(crate) struct Admitted {
     verdict: Verdict,
     load: Load,
+    at: Instant,
 }
 
 /// What the circuit waits to hear of one request. Dropped, it tells nothing of the address.
@@ -101,11 +101,12 @@ impl Address {
             tracing::info!(service = self.service, address = &*self.name, "circuit half-open");
         }
         let load = Load::on(&self.load);
-        Ok(Admitted { verdict: Verdict { address: self.clone(), ticket: Some(ticket) }, load })
+        let verdict = Verdict { address: self.clone(), ticket: Some(ticket) };
+        Ok(Admitted { verdict, load, at: now })
     }
 
     fn end(&self, ticket: &Ticket, outcome: Outcome) {
-        let change = self.circuit().end(ticket, outcome, Instant::now(), fastrand::f64());
+        let change = self.circuit().end(ticket, outcome, Instant::now, fastrand::f64());
         let (service, address) = (self.service, &*self.name);
         match change {
             Some(Change::Opened(pause)) => {
@@ -139,9 +140,9 @@ impl Admitted {
 
     /// Sends the request once. It counts as in flight until the response's body has ended.
     pub async fn send(self, mut request: Request<Outgoing>) -> Sent {
-        let Self { mut verdict, load } = self;
+        let Self { mut verdict, load, at } = self;
         *request.uri_mut() = verdict.address.at(request.uri());
-        let lease = match verdict.address.pool.lease().await {
+        let lease = match verdict.address.pool.lease(at).await {
             Ok(lease) => lease,
             Err(unreachable) => {
                 let is_news = unreachable.is_news;
@@ -152,10 +153,12 @@ impl Admitted {
             }
         };
         match lease.connection.send(request).await {
-            Ok(response) => {
+            Ok((response, upload)) => {
                 verdict.reach(outcome(&response));
-                let loads = [load, lease.load];
-                let answer = Ok(response.map(|body| Body::new(Counted::new(body, loads))));
+                let held = ([load, lease.load], upload);
+                let (head, stream) = response.into_parts();
+                let body = Body::new(Received::new(&head.headers, stream, held));
+                let answer = Ok(Response::from_parts(head, body));
                 Sent { answer, request: None, unprocessed: None }
             }
             Err(it) => verdict.unanswered(*it),
@@ -188,7 +191,7 @@ impl Drop for Verdict {
 
 /// What the head of a response tells of its address: not whether the call went well, but whether
 /// somebody was there to answer it.
-fn outcome(response: &Response<Incoming>) -> Outcome {
+fn outcome<B>(response: &Response<B>) -> Outcome {
     let headers = response.headers();
     let by_proxy = headers.get(GRPC_STATUS).is_some_and(|it| it == "14")
         && !headers.contains_key(GRPC_DETAILS);

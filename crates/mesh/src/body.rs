@@ -10,9 +10,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use h2::{Reason, RecvStream};
+use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
-use tonic::{Status, body::Body};
+use tokio_util::task::AbortOnDropHandle;
+use tonic::body::Body;
 
 /// What a request carries.
 #[derive(Debug)]
@@ -24,43 +26,6 @@ pub(crate) enum Outgoing {
 /// Counts one request in flight for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct Load(Arc<AtomicUsize>);
-
-/// A response's body that counts as in flight until it has ended, trailers included.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    body: Incoming,
-    loads: Option<[Load; 2]>,
-}
-
-impl http_body::Body for Outgoing {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match &mut *self {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Stream(body) => Pin::new(body).poll_frame(context),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(bytes) => bytes.is_empty(),
-            Self::Stream(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(body) => body.size_hint(),
-        }
-    }
-}
 
 impl Load {
     pub fn on(count: &Arc<AtomicUsize>) -> Self {
@@ -75,32 +40,75 @@ impl Drop for Load {
     }
 }
 
-impl Counted {
-    pub fn new(body: Incoming, loads: [Load; 2]) -> Self {
-        Self { body, loads: Some(loads) }
+/// A response's body. Its request counts as in flight until it has ended, trailers included.
+#[derive(Debug)]
+pub(crate) struct Received {
+    stream: RecvStream,
+    /// Whether only trailers may come.
+    is_data_done: bool,
+    /// How many bytes are to come, where the peer says so.
+    length: Option<u64>,
+    held: Option<Held>,
+}
+
+/// What lives as long as a response does: its places in flight, and the rest of its request.
+pub(crate) type Held = ([Load; 2], Option<AbortOnDropHandle<()>>);
+
+impl Received {
+    pub fn new(headers: &HeaderMap, stream: RecvStream, held: Held) -> Self {
+        let length = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+        Self { stream, is_data_done: false, length, held: Some(held) }
+    }
+
+    fn poll_stream(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        if !self.is_data_done {
+            match ready!(self.stream.poll_data(context)) {
+                Some(Ok(data)) => {
+                    // Whoever asks for the next frame has done with the last one.
+                    let _ = self.stream.flow_control().release_capacity(data.len());
+                    self.length = self.length.map(|it| it.saturating_sub(data.len() as u64));
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Some(Err(cause)) => return Poll::Ready(failure(cause)),
+                None => self.is_data_done = true,
+            }
+        }
+        Poll::Ready(match ready!(self.stream.poll_trailers(context)) {
+            Ok(trailers) => trailers.map(|it| Ok(Frame::trailers(it))),
+            Err(cause) => failure(cause),
+        })
     }
 }
 
-impl http_body::Body for Counted {
+/// RFC 9113 section 8.1: a server that has said all resets the stream with NO_ERROR when it does
+/// not want the rest of the request.
+fn failure<T>(cause: h2::Error) -> Option<Result<T, h2::Error>> {
+    (cause.reason() != Some(Reason::NO_ERROR)).then_some(Err(cause))
+}
+
+impl http_body::Body for Received {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = h2::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if !matches!(&frame, Some(Ok(_))) || self.body.is_end_stream() {
-            self.loads = None;
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let frame = ready!(self.poll_stream(context));
+        if !matches!(&frame, Some(Ok(_))) || self.stream.is_end_stream() {
+            self.held = None;
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.stream.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.length.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

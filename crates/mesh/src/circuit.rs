@@ -77,7 +77,7 @@ impl Circuit {
         &mut self,
         ticket: &Ticket,
         outcome: Outcome,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
         jitter: f64,
     ) -> Option<Change> {
         if ticket.epoch != self.epoch {
@@ -90,7 +90,7 @@ impl Circuit {
             }
             (State::Closed { failures }, Outcome::Failure) => {
                 *failures += 1;
-                (*failures >= FAILURES).then(|| self.open(1, now, jitter))
+                (*failures >= FAILURES).then(|| self.open(1, now(), jitter))
             }
             (State::HalfOpen { .. }, Outcome::Success) => {
                 self.enter(State::Closed { failures: 0 });
@@ -98,12 +98,12 @@ impl Circuit {
             }
             (State::HalfOpen { openings }, Outcome::Failure) => {
                 let openings = *openings + 1;
-                Some(self.open(openings, now, jitter))
+                Some(self.open(openings, now(), jitter))
             }
             // The next request is the probe.
             (State::HalfOpen { openings }, Outcome::Unknown) => {
                 let openings = *openings;
-                self.enter(State::Open { until: now, openings });
+                self.enter(State::Open { until: now(), openings });
                 None
             }
             (State::Closed { .. } | State::Open { .. }, _) => None,
@@ -190,7 +190,7 @@ mod tests {
                     }
                     Event::End(which, outcome) if which < flying.len() => {
                         let ticket = flying.swap_remove(which);
-                        match circuit.end(&ticket, outcome, now, 0.5) {
+                        match circuit.end(&ticket, outcome, || now, 0.5) {
                             Some(Change::Opened(pause)) => {
                                 prop_assert_eq!(outcome, Outcome::Failure);
                                 prop_assert!(pause >= FIRST && pause <= LONGEST);
@@ -217,7 +217,7 @@ mod tests {
                 let ticket = circuit.admit(now).unwrap();
                 row = if failed { row + 1 } else { 0 };
                 let outcome = if failed { Outcome::Failure } else { Outcome::Success };
-                let change = circuit.end(&ticket, outcome, now, 0.0);
+                let change = circuit.end(&ticket, outcome, || now, 0.0);
                 prop_assert_eq!(change.is_some(), row == FAILURES);
                 if change.is_some() {
                     prop_assert!(circuit.admit(now).is_err());
@@ -231,7 +231,7 @@ mod tests {
         let mut circuit = Circuit::default();
         for _ in 0..FAILURES {
             let ticket = circuit.admit(now).unwrap();
-            circuit.end(&ticket, Outcome::Failure, now, 0.0);
+            circuit.end(&ticket, Outcome::Failure, || now, 0.0);
         }
         circuit
     }
@@ -246,7 +246,7 @@ mod tests {
             now += pause;
             let probe = circuit.admit(now).unwrap();
             assert!(probe.is_probe && circuit.admit(now).is_err());
-            circuit.end(&probe, Outcome::Failure, now, 0.0);
+            circuit.end(&probe, Outcome::Failure, || now, 0.0);
         }
     }
 
@@ -255,10 +255,10 @@ mod tests {
         let now = Instant::now();
         let mut circuit = opened(now);
         let probe = circuit.admit(now + FIRST).unwrap();
-        let change = circuit.end(&probe, Outcome::Success, now + FIRST, 0.0);
+        let change = circuit.end(&probe, Outcome::Success, || now + FIRST, 0.0);
         assert_eq!(change, Some(Change::Closed));
         let ticket = circuit.admit(now + FIRST).unwrap();
-        assert_eq!(circuit.end(&ticket, Outcome::Failure, now, 0.0), None);
+        assert_eq!(circuit.end(&ticket, Outcome::Failure, || now, 0.0), None);
         assert_eq!(circuit.wait(now), None);
     }
 
@@ -267,7 +267,7 @@ mod tests {
         let now = Instant::now();
         let mut circuit = opened(now);
         let probe = circuit.admit(now + FIRST).unwrap();
-        assert_eq!(circuit.end(&probe, Outcome::Unknown, now + FIRST, 0.0), None);
+        assert_eq!(circuit.end(&probe, Outcome::Unknown, || now + FIRST, 0.0), None);
         assert!(circuit.admit(now + FIRST).unwrap().is_probe);
     }
 
@@ -278,9 +278,9 @@ mod tests {
         let old = circuit.admit(now).unwrap();
         for _ in 0..FAILURES {
             let ticket = circuit.admit(now).unwrap();
-            circuit.end(&ticket, Outcome::Failure, now, 1.0);
+            circuit.end(&ticket, Outcome::Failure, || now, 1.0);
         }
-        assert_eq!(circuit.end(&old, Outcome::Success, now, 0.0), None);
+        assert_eq!(circuit.end(&old, Outcome::Success, || now, 0.0), None);
         assert_eq!(circuit.wait(now), Some(FIRST.mul_f64(1.5)));
     }
 }

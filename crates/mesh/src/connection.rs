@@ -1,31 +1,34 @@
 //! One HTTP/2 connection to a peer, driven by the runtime that dialled it.
 
 use std::{
-    error::Error as _,
     future::{Future as _, poll_fn},
-    io::{self, IoSlice},
+    io,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use bytes::Bytes;
+use h2::{
+    Ping, PingPong, RecvStream,
+    client::{self, SendRequest},
+};
 use http::{Request, Response};
-use hyper::{
-    body::Incoming,
-    client::conn::http2::{self, SendRequest},
-};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, timeout},
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
 };
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::body::{Load, Outgoing};
+use crate::{
+    body::{Load, Outgoing},
+    upload::upload,
+    wire::Wire,
+};
 
 /// Requests in flight before another connection is better, if the server allows as many.
 const STREAMS: usize = 100;
@@ -36,24 +39,35 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Without use for this long, a connection may have ended unseen by a busy runtime.
 const IDLE: Duration = Duration::from_millis(1);
 
+/// How often the server is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long it may take to answer.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
+
 pub(crate) struct Connection {
-    sender: SendRequest<Outgoing>,
+    sender: SendRequest<Bytes>,
     /// Streams that the server allows at a time.
     allowed: Arc<AtomicUsize>,
     written: Arc<AtomicU64>,
     load: Arc<AtomicUsize>,
+    /// The connection, or the runtime that drove it.
+    ended: Arc<AtomicBool>,
     retired: AtomicBool,
     dialled_at: Instant,
     /// Microseconds since `dialled_at`.
     used_at: AtomicU64,
 }
 
+/// The head of a response and its body, and the request's body if some of it is still to be sent.
+pub(crate) type Answered = (Response<RecvStream>, Option<AbortOnDropHandle<()>>);
+
 /// Why a request has no response.
 pub(crate) struct Unanswered {
-    pub error: hyper::Error,
+    pub error: h2::Error,
     /// The server certainly has not looked at the request: it may be sent again.
     pub unprocessed: bool,
-    /// The request, if hyper gave it back.
+    /// The request, if nothing of it was sent.
     pub request: Option<Request<Outgoing>>,
 }
 
@@ -68,21 +82,31 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let written = Arc::<AtomicU64>::default();
-        let wire = TokioIo::new(Wire { stream, written: written.clone() });
+        let wire = Wire { stream, written: written.clone() };
         let (sender, mut connection) =
             settings().handshake(wire).await.map_err(io::Error::other)?;
         let allowed = Arc::new(AtomicUsize::new(STREAMS));
-        let told = allowed.clone();
-        tokio::spawn(poll_fn(move |context| {
-            let polled = Pin::new(&mut connection).poll(context);
-            told.store(connection.current_max_send_streams(), Ordering::Relaxed);
-            polled
-        }));
+        let ended = Arc::<AtomicBool>::default();
+        let pings = connection.ping_pong().expect("nobody has taken it before");
+        let (told, ends) = (allowed.clone(), Ends(ended.clone()));
+        let driver = tokio::spawn(async move {
+            let _ends = ends;
+            let drive = poll_fn(|context| {
+                let polled = Pin::new(&mut connection).poll(context);
+                told.store(connection.max_concurrent_send_streams(), Ordering::Relaxed);
+                polled
+            });
+            if let Err(cause) = drive.await {
+                tracing::debug!(%cause, "a connection to a peer ended early");
+            }
+        });
+        tokio::spawn(watch(pings, driver.abort_handle()));
         Ok(Self {
             sender,
             allowed,
             written,
             load: Arc::default(),
+            ended,
             retired: AtomicBool::new(false),
             dialled_at: Instant::now(),
             used_at: AtomicU64::new(0),
@@ -91,7 +115,7 @@ impl Connection {
 
     /// False once the connection takes no further requests; those in flight may still end well.
     pub fn is_open(&self) -> bool {
-        !self.sender.is_closed() && !self.retired.load(Ordering::Relaxed)
+        !self.ended.load(Ordering::Relaxed) && !self.retired.load(Ordering::Relaxed)
     }
 
     pub fn load(&self) -> usize {
@@ -110,38 +134,78 @@ impl Connection {
         (Load::on(&self.load), idle)
     }
 
-    pub async fn send(
-        &self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, Box<Unanswered>> {
+    pub async fn send(&self, request: Request<Outgoing>) -> Result<Answered, Box<Unanswered>> {
         let written = self.written.load(Ordering::Relaxed);
-        let mut failed = match self.sender.clone().try_send_request(request).await {
-            Ok(response) => return Ok(response),
-            Err(failed) => failed,
+        let mut sender = match self.sender.clone().ready().await {
+            Ok(sender) => sender,
+            Err(error) => return Err(self.unanswered(error, written, Some(request))),
         };
-        let request = failed.take_message();
-        let error = failed.into_error();
+        let answered = async {
+            let (head, body) = request.into_parts();
+            let is_empty = matches!(&body, Outgoing::Whole(bytes) if bytes.is_empty());
+            let head = Request::from_parts(head, ());
+            let (response, mut stream) = sender.send_request(head, is_empty)?;
+            let upload = match body {
+                Outgoing::Whole(_) if is_empty => None,
+                Outgoing::Whole(bytes) => {
+                    stream.send_data(bytes, true)?;
+                    None
+                }
+                Outgoing::Stream(body) => upload(body, stream).await,
+            };
+            Ok((response.await?, upload))
+        };
+        answered.await.map_err(|error| self.unanswered(error, written, None))
+    }
+
+    /// Judges a failure of a request before which so much had been `written`.
+    fn unanswered(
+        &self,
+        error: h2::Error,
+        written: u64,
+        request: Option<Request<Outgoing>>,
+    ) -> Box<Unanswered> {
         let fate = Fate::of(&error);
         if fate != Fate::Reset && fate != Fate::Refused {
             self.retired.store(true, Ordering::Relaxed);
         }
         let unsent = request.is_some() || self.written.load(Ordering::Relaxed) == written;
         let unprocessed = unsent || matches!(fate, Fate::Refused | Fate::Left);
-        Err(Box::new(Unanswered { error, unprocessed, request }))
+        Box::new(Unanswered { error, unprocessed, request })
     }
 }
 
-fn settings() -> http2::Builder<TokioExecutor> {
-    let mut settings = http2::Builder::new(TokioExecutor::new());
+fn settings() -> client::Builder {
+    let mut settings = client::Builder::new();
     settings
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(1 << 20)
+        .initial_window_size(1 << 20)
         .initial_connection_window_size(8 << 20)
-        .keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(5))
-        .keep_alive_while_idle(true)
+        .max_header_list_size(16 << 10)
+        .enable_push(false)
         .initial_max_send_streams(STREAMS);
     settings
+}
+
+/// Asks the server from time to time whether it is there, and ends the connection when it is not.
+async fn watch(mut pings: PingPong, connection: AbortHandle) {
+    loop {
+        sleep(PING_INTERVAL).await;
+        match timeout(PING_TIMEOUT, pings.ping(Ping::opaque())).await {
+            Ok(Ok(_)) => {}
+            // It has ended by itself.
+            Ok(Err(_)) => return,
+            Err(_) => return connection.abort(),
+        }
+    }
+}
+
+/// Says that a connection has ended when its task has, even with the whole runtime.
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// How HTTP/2 ended a stream (RFC 9113, sections 6.8 and 8.7).
@@ -158,72 +222,16 @@ enum Fate {
 }
 
 impl Fate {
-    fn of(error: &hyper::Error) -> Self {
-        match error.source().and_then(|it| it.downcast_ref::<h2::Error>()) {
-            Some(it) if it.is_reset() && it.reason() == Some(h2::Reason::REFUSED_STREAM) => {
-                Self::Refused
-            }
+    fn of(error: &h2::Error) -> Self {
+        if error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM) {
+            Self::Refused
+        } else if error.is_go_away() && error.is_remote() {
             // h2 gives a remote GOAWAY to the streams after its last one alone.
-            Some(it) if it.is_go_away() && it.is_remote() => Self::Left,
-            Some(it) if !it.is_go_away() && !it.is_io() => Self::Reset,
-            _ => Self::Lost,
+            Self::Left
+        } else if !error.is_go_away() && !error.is_io() {
+            Self::Reset
+        } else {
+            Self::Lost
         }
-    }
-}
-
-/// A TCP stream that tells how much was written: where nothing was, no request was sent.
-struct Wire {
-    stream: TcpStream,
-    written: Arc<AtomicU64>,
-}
-
-impl Wire {
-    fn count(&self, written: io::Result<usize>) -> Poll<io::Result<usize>> {
-        if let Ok(bytes) = written {
-            self.written.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
-        Poll::Ready(written)
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes));
-        self.count(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices));
-        self.count(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -14,6 +14,8 @@ mod retry;
 mod server;
 #[cfg(test)]
 mod tests;
+mod upload;
+mod wire;
 
 use std::{
     collections::HashMap,
@@ -54,7 +56,7 @@ pub enum Error {
     Unreachable { address: Arc<str>, source: Arc<io::Error> },
     /// The connection or the stream ended before a response: the call may have taken effect.
     #[error("{address} ended the connection")]
-    Lost { address: Arc<str>, source: hyper::Error },
+    Lost { address: Arc<str>, source: h2::Error },
     /// The last requests failed, and it is too early to try again. Nothing was sent.
     #[error("{service} has failed and is left alone for {} ms", .retry_after.as_millis())]
     Open { service: &'static str, retry_after: Duration },

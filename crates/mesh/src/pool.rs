@@ -78,9 +78,9 @@ impl Pool {
     }
 
     /// Room on the least busy connection, or on a new one if all are full.
-    pub async fn lease(self: &Arc<Self>) -> Result<Lease, Unreachable> {
+    pub async fn lease(self: &Arc<Self>, mut now: Instant) -> Result<Lease, Unreachable> {
         loop {
-            match self.way(Instant::now()) {
+            match self.way(now) {
                 Way::There(lease, false) => return Ok(lease),
                 Way::There(lease, true) => {
                     // Lets the runtime see whether the connection has ended meanwhile.
@@ -98,6 +98,7 @@ impl Pool {
                 },
                 Way::None(cause) => return Err(Unreachable { cause, is_news: false }),
             }
+            now = Instant::now();
         }
     }
 

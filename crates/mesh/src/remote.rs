@@ -46,11 +46,11 @@ impl Remote {
         loop {
             let request = || {
                 let mut request = make().map(Outgoing::Whole);
-                attempts.mark(request.headers_mut(), Instant::now());
+                attempts.mark(request.headers_mut(), Instant::now);
                 request
             };
             let answer = self.send(request(), || Some(request())).await;
-            let pause = attempts.pause_after(&answer, Instant::now());
+            let pause = attempts.pause_after(&answer, Instant::now);
             let Some(pause) = pause else { return answer };
             drop(answer);
             tokio::time::sleep(pause).await;

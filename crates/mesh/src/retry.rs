@@ -93,7 +93,7 @@ impl<'a> Attempts<'a> {
     pub fn pause_after(
         &mut self,
         answer: &Result<Response<Body>, Error>,
-        now: Instant,
+        now: impl FnOnce() -> Instant,
     ) -> Option<Duration> {
         self.made += 1;
         let Some(pushback) = failure(answer) else {
@@ -110,12 +110,12 @@ impl<'a> Attempts<'a> {
             Pushback::After(pause) => pause,
             Pushback::Never => return None,
         };
-        (now.into_std() + pause < deadline).then_some(pause)
+        (now().into_std() + pause < deadline).then_some(pause)
     }
 
     /// Tells the server of the attempts before this one, if there were any, and how much time is
     /// left.
-    pub fn mark(&self, headers: &mut HeaderMap, now: Instant) {
+    pub fn mark(&self, headers: &mut HeaderMap, now: impl FnOnce() -> Instant) {
         if self.made == 0 {
             return;
         }
@@ -123,7 +123,7 @@ impl<'a> Attempts<'a> {
         if let Retry::Idempotent { deadline } = self.retry
             && headers.contains_key(TIMEOUT)
         {
-            let left = deadline.saturating_duration_since(now.into_std()).as_millis();
+            let left = deadline.saturating_duration_since(now().into_std()).as_millis();
             let left = format!("{}m", left.clamp(1, 99_999_999));
             headers.insert(TIMEOUT, HeaderValue::from_str(&left).expect("digits and a letter"));
         }
@@ -195,7 +195,7 @@ mod tests {
     fn pauses(retry: Retry, answer: &Answer) -> Vec<Duration> {
         let budget = RetryBudget::default();
         let mut attempts = Attempts::new(retry, &budget);
-        std::iter::from_fn(|| attempts.pause_after(answer, Instant::now())).take(9).collect()
+        std::iter::from_fn(|| attempts.pause_after(answer, Instant::now)).take(9).collect()
     }
 
     #[test]
@@ -247,13 +247,13 @@ mod tests {
     fn an_attempt_tells_of_those_before_it_and_of_the_time_that_is_left() {
         let budget = RetryBudget::default();
         let mut attempts = Attempts::new(idempotent(2), &budget);
-        attempts.pause_after(&unavailable(), Instant::now());
+        attempts.pause_after(&unavailable(), Instant::now);
         let mut headers = HeaderMap::new();
-        attempts.mark(&mut headers, Instant::now());
+        attempts.mark(&mut headers, Instant::now);
         assert_eq!(headers[PREVIOUS_ATTEMPTS], "1");
         assert!(!headers.contains_key(TIMEOUT));
         headers.insert(TIMEOUT, HeaderValue::from_static("9000m"));
-        attempts.mark(&mut headers, Instant::now() + Duration::from_secs(1));
+        attempts.mark(&mut headers, || Instant::now() + Duration::from_secs(1));
         let left: u32 = headers[TIMEOUT].to_str().unwrap().trim_end_matches('m').parse().unwrap();
         assert!((900..=1000).contains(&left), "{left}");
     }

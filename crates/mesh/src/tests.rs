@@ -6,3 +6,4 @@ mod replicas;
 mod retries;
 mod runtimes;
 mod server;
+mod uploads;

@@ -113,8 +113,8 @@ async fn admit(
     protocol: Protocol,
     mut request: Request<Body>,
 ) -> Response<Body> {
-    let Served { method, plan } = *served;
-    let _ = record.target.set(Target::Method(Called { method, plan, protocol }));
+    let Served { method, plan, uri } = *served;
+    let _ = record.target.set(Target::Method(Called { method, plan, uri, protocol }));
     if !reach.holds(method.service) {
         return refuse(elsewhere(method.service, reach));
     }

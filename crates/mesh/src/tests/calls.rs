@@ -70,31 +70,6 @@ async fn a_call_crosses_the_wire_whole() {
     let seen = server.seen.requests.lock().unwrap()[0].clone();
     assert_eq!(seen["loop-service"], "clinical");
     assert_eq!(seen["te"], "trailers");
-    assert_eq!(seen["content-length"], "7");
-}
-
-#[tokio::test]
-async fn a_body_that_comes_bit_by_bit_crosses_too() {
-    let server = Server::start().await;
-    let (sender, receiver) = tokio::sync::mpsc::channel(1);
-    let body = http_body_util::StreamBody::new(tokio_stream(receiver));
-    let request = request("/ok").map(|_| Body::new(body));
-    let answer = tokio::spawn(server.peer().oneshot(request));
-    for part in ["mess", "age"] {
-        sender.send(part).await.unwrap();
-    }
-    drop(sender);
-    let answer = answer.await.unwrap().unwrap().into_body().collect().await.unwrap();
-    assert_eq!(answer.to_bytes(), "message");
-}
-
-fn tokio_stream(
-    mut receiver: tokio::sync::mpsc::Receiver<&'static str>,
-) -> impl futures::Stream<Item = Result<http_body::Frame<bytes::Bytes>, Status>> {
-    futures::stream::poll_fn(move |context| {
-        let frame = |it: &'static str| Ok(http_body::Frame::data(bytes::Bytes::from(it)));
-        receiver.poll_recv(context).map(|it| it.map(frame))
-    })
 }
 
 #[tokio::test]

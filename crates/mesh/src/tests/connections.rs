@@ -3,10 +3,13 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use http_body_util::BodyExt as _;
-use tokio::{io::AsyncReadExt as _, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    task::JoinSet,
+};
 
-use super::server::{Server, call, ok, peer, scripted, until, well_behaved};
-use crate::{Error, Peer};
+use super::server::{Server, call, ok, peer, request, scripted, until, well_behaved};
+use crate::{Error, Peer, Retry};
 
 fn stalled(peer: &Peer, count: usize) -> JoinSet<()> {
     let mut calls = JoinSet::new();
@@ -134,4 +137,26 @@ async fn a_server_that_takes_connections_and_says_nothing_does_not_hold_a_caller
     until("a connection", || accepted.load(Ordering::SeqCst) == 1).await;
     drop(calls);
     assert_eq!(accepted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_answers_no_ping_loses_its_connection() {
+    let (address, accepted) = scripted(|number, mut stream| async move {
+        if number > 0 {
+            return well_behaved(stream).await;
+        }
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    let peer = peer(&[address]);
+    let caller = peer.clone();
+    let answer =
+        tokio::spawn(async move { caller.call(|| request("/stalls"), Retry::Never).await });
+    until("a connection", || accepted.load(Ordering::SeqCst) == 1).await;
+    tokio::time::pause();
+    assert!(matches!(answer.await.unwrap(), Err(Error::Lost { .. })));
+    tokio::time::resume();
+    ok(&peer).await;
+    assert_eq!(accepted.load(Ordering::SeqCst), 2);
 }
