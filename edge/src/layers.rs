@@ -18,17 +18,20 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Response};
 use kit::layers::{
-    BrandScope, Check, Finding, Introspect, Next, PhiSafeView, Scope, admit, around, receipt,
+    BrandScope, Check, Finding, Introspect, Next, PhiSafeView, ReceiptShown, Scope, admit, around,
+    through,
 };
 use tonic::{Status, body::Body};
 use tower::{Layer as _, ServiceBuilder};
 
 use crate::{Parts, call, page, record::Record};
 
+use coding::ContentCoding;
 pub(crate) use limits::{Allowance, body_too_large};
 pub(crate) use rate::RateLimit;
 use routes::Ways;
 use shed::Shed;
+use wording::Wording;
 
 /// The whole gateway.
 pub(crate) fn stack(parts: &Arc<Parts>) -> Next {
@@ -41,8 +44,8 @@ pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
     let ways = Ways { admitted, named, pages };
     ServiceBuilder::new()
         .layer(around(parts.clone(), requests::requests)) // First: every outcome has an id and a log line.
-        .layer(around(parts.clone(), coding::coding)) // What is worded may be compressed.
-        .layer(around(parts.clone(), wording::wording)) // Refusals get the caller's form, here only.
+        .layer(through(ContentCoding)) // What is worded may be compressed.
+        .layer(through(Wording(parts.clone()))) // Refusals get the caller's form, here only.
         .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
         .layer(panic::layer()) // A panic is one failed request, not a dead process.
         .layer(around(parts.clone(), limits::limits)) // Malformed, too large or too slow: no further.
@@ -59,7 +62,7 @@ pub(crate) fn admitted(parts: &Arc<Parts>) -> Next {
         .layer(admit(Noted(BrandScope))) // 3: in which tenant?
         .layer(admit(RateLimit(parts.clone()))) // By client and class, so not before them.
         .layer(admit(PhiSafeView)); // 4: from here only the safe view can reach a log or a span.
-    let receipt = around((), receipt); // 5: a write must come back with proof of its audit entry.
+    let receipt = through(ReceiptShown); // 5: a write must come back with proof of its audit entry.
     Next::new(admission.service(receipt.layer(Next::end(parts.clone(), call::call))))
 }
 

@@ -88,7 +88,7 @@ pub(crate) struct Parts {
     /// Built once and kept as long as the process, so that a route may be passed on by reference.
     pub(crate) api: &'static Api,
     /// The methods that are served, by gRPC path: those that the contract binds to HTTP.
-    pub(crate) methods: Arc<HashMap<&'static str, Served>>,
+    pub(crate) methods: Arc<Methods>,
     /// The platform's own machine clients.
     pub(crate) own_clients: Arc<HashSet<String>>,
     pub(crate) mesh: Mesh,
@@ -106,6 +106,9 @@ pub(crate) struct Parts {
     /// Cancelled when the gateway ends: what would last for hours ends then.
     pub(crate) closing: CancellationToken,
 }
+
+/// Methods by gRPC path. Nobody outside chooses what is in it, so it is hashed fast.
+pub(crate) type Methods = HashMap<&'static str, Served, foldhash::fast::RandomState>;
 
 /// A method and how its messages are read and written.
 #[derive(Clone, Copy)]
@@ -216,7 +219,7 @@ fn descriptors(packages: &[&'static Package]) -> Vec<&'static [u8]> {
     packages.iter().map(|it| it.descriptors).chain([details]).collect()
 }
 
-fn largest_body(limits: &Limits, methods: &HashMap<&str, Served>) -> usize {
+fn largest_body(limits: &Limits, methods: &Methods) -> usize {
     let stated = methods.values().map(|it| limits.body_of(it.plan.largest_body()));
     stated.fold(limits.body, usize::max)
 }
@@ -227,10 +230,7 @@ fn is_taken(api: &Api, path: &str) -> bool {
 
 /// The methods that the contracts bind to HTTP, and reflection. Those of services among themselves
 /// are not served.
-fn methods(
-    api: &'static Api,
-    packages: &[&'static Package],
-) -> Result<HashMap<&'static str, Served>, Error> {
+fn methods(api: &'static Api, packages: &[&'static Package]) -> Result<Methods, Error> {
     let listed: HashMap<_, _> =
         packages.iter().flat_map(|it| it.methods).map(|it| (it.path, it)).collect();
     if let Some(method) = api.methods().find(|it| !listed.contains_key(it.grpc_path())) {

@@ -75,7 +75,7 @@ pub(crate) fn forwarded(
     let proxied = record.proxied.as_deref();
     let scheme = proxied.and_then(|it| it.scheme).unwrap_or(parts.config.scheme());
     call::put(headers, REQUEST_ID, &record.request_id.0);
-    call::put(headers, FORWARDED_FOR, &record.address.0.to_canonical().to_string());
+    headers.insert(FORWARDED_FOR, record.client.header.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
     if let Some(host) = asked_host(record, &head.uri, &head.headers) {
         call::put(headers, FORWARDED_HOST, host);

@@ -8,7 +8,7 @@ use std::{
 
 use cache::Verdict;
 use contract::{Audit, Method};
-use http::{Extensions, HeaderMap, Request, StatusCode, Uri};
+use http::{Extensions, HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use kit::{Brand, Caller, REQUEST_ID, RequestId, Uuid};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::body::Body;
@@ -26,7 +26,7 @@ use crate::{
 pub(crate) struct Record {
     pub(crate) request_id: RequestId,
     pub(crate) began: Instant,
-    pub(crate) address: ClientAddress,
+    pub(crate) client: Client,
     /// What a trusted proxy says of the request, if it came by one.
     pub(crate) proxied: Option<Box<Proxied>>,
     /// How long it may take.
@@ -65,6 +65,20 @@ impl Drop for Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
+/// Where a request comes from, and how services are told.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) address: ClientAddress,
+    pub(crate) header: HeaderValue,
+}
+
+impl Client {
+    pub(crate) fn at(address: IpAddr) -> Self {
+        let header = HeaderValue::try_from(address.to_canonical().to_string());
+        Self { address: ClientAddress(address), header: header.expect("an address is ASCII") }
+    }
+}
+
 /// What a request is for.
 pub(crate) enum Target {
     Method(Called),
@@ -100,14 +114,14 @@ pub(crate) struct Rated {
 impl Record {
     /// Takes up what the connection says of the request.
     pub(crate) fn new(request: &mut Request<Body>, trusted_proxies: &[Network]) -> Self {
-        let address = request.extensions_mut().remove();
-        let peer = address.unwrap_or(ClientAddress(Ipv4Addr::UNSPECIFIED.into()));
-        let proxied = Proxied::of(trusted_proxies, peer.0, request.headers()).map(Box::new);
+        let peer = request.extensions_mut().remove();
+        let peer = peer.unwrap_or_else(|| Client::at(Ipv4Addr::UNSPECIFIED.into()));
+        let proxied = Proxied::of(trusted_proxies, peer.address.0, request.headers());
         Self {
             request_id: request_id(request.headers()),
             began: Instant::now(),
-            address: proxied.as_ref().map_or(peer, |it| ClientAddress(it.address)),
-            proxied,
+            client: proxied.as_ref().map_or(peer, |it| Client::at(it.address)),
+            proxied: proxied.map(Box::new),
             allowance: OnceLock::new(),
             origin: OnceLock::new(),
             target: OnceLock::new(),

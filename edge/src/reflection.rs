@@ -7,10 +7,7 @@
 
 mod contracts;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use contract::{Audit, CallerKind, Idempotency, Method, Package, Rate};
 use futures::stream::{BoxStream, unfold};
@@ -26,7 +23,7 @@ use tonic_reflection::pb::{
 };
 use tower::{service_fn, util::BoxCloneSyncService};
 
-use crate::Served;
+use crate::Methods;
 use contracts::Contracts;
 
 /// What it is called among services.
@@ -74,7 +71,7 @@ const fn method(path: &'static str) -> Method {
 }
 
 /// The service that tells what of `pool` is `served`.
-pub(crate) fn service(pool: &DescriptorPool, served: &HashMap<&str, Served>) -> App {
+pub(crate) fn service(pool: &DescriptorPool, served: &Methods) -> App {
     let contracts = Arc::new(Contracts::new(pool, |path| served.contains_key(path)));
     BoxCloneSyncService::new(service_fn(move |request| {
         let contracts = contracts.clone();

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{Limits, linger::lingering, record::ClientAddress, tls::Tls};
+use crate::{Limits, linger::lingering, record::Client, tls::Tls};
 use kit::layers::Next;
 
 /// Requests that one HTTP/2 connection may have under way.
@@ -129,10 +129,11 @@ impl Door {
     {
         let first = Arc::new(Notify::new());
         let (app, heard, most) = (self.app.clone(), first.clone(), self.lingers);
+        let client = Client::at(address.ip());
         let service = service_fn(move |request: Request<Incoming>| {
             heard.notify_one();
             let mut request = lingering(request, most);
-            request.extensions_mut().insert(ClientAddress(address.ip()));
+            request.extensions_mut().insert(client.clone());
             let app = app.clone();
             async move { Ok::<_, Infallible>(app.run(request).await) }
         });

@@ -79,7 +79,12 @@ impl Embedded {
     pub(crate) fn allow(&self, key: &[u8], limit: u32, window: u64) -> Verdict {
         let mut windows = self.windows.shard(key);
         let now = self.clock.milliseconds();
-        let mut caller = windows.take(key, now).map(|entry| entry.value).unwrap_or_default();
+        if let Some(caller) = windows.get_mut(key, now) {
+            let verdict = caller.value.admit(limit, window, now);
+            caller.ends = caller.value.forgotten_at(window);
+            return verdict;
+        }
+        let mut caller = Window::default();
         let verdict = caller.admit(limit, window, now);
         let ends = caller.forgotten_at(window);
         windows.put(key, Entry { value: caller, ends }, now);

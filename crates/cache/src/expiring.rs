@@ -7,7 +7,7 @@ use std::sync::Arc;
 ///
 /// An entry is gone at its end, though its memory is freed only as later ones are put.
 pub(crate) struct Expiring<V> {
-    entries: HashMap<Arc<[u8]>, Entry<V>>,
+    entries: HashMap<Arc<[u8]>, Held<V>>,
     by_end: BTreeSet<(u64, Arc<[u8]>)>,
     capacity: usize,
 }
@@ -19,19 +19,31 @@ pub(crate) struct Entry<V> {
     pub(crate) ends: u64,
 }
 
+/// An entry and the end that it is listed under. Whoever puts off its end leaves it in its place:
+/// it finds its new one when the old end comes.
+struct Held<V> {
+    entry: Entry<V>,
+    listed: u64,
+}
+
 impl<V> Expiring<V> {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { entries: HashMap::new(), by_end: BTreeSet::new(), capacity }
     }
 
     pub(crate) fn get(&self, key: &[u8], now: u64) -> Option<&Entry<V>> {
-        self.entries.get(key).filter(|entry| now < entry.ends)
+        self.entries.get(key).map(|it| &it.entry).filter(|entry| now < entry.ends)
+    }
+
+    /// The entry, to be changed and put off.
+    pub(crate) fn get_mut(&mut self, key: &[u8], now: u64) -> Option<&mut Entry<V>> {
+        self.entries.get_mut(key).map(|it| &mut it.entry).filter(|entry| now < entry.ends)
     }
 
     /// Removes the entry and returns it, if it has not ended.
     pub(crate) fn take(&mut self, key: &[u8], now: u64) -> Option<Entry<V>> {
-        let (key, entry) = self.entries.remove_entry(key)?;
-        self.by_end.remove(&(entry.ends, key));
+        let (key, Held { entry, listed }) = self.entries.remove_entry(key)?;
+        self.by_end.remove(&(listed, key));
         (now < entry.ends).then_some(entry)
     }
 
@@ -39,13 +51,13 @@ impl<V> Expiring<V> {
     /// soonest makes room, and is returned.
     pub(crate) fn put(&mut self, key: &[u8], entry: Entry<V>, now: u64) -> Option<Entry<V>> {
         self.take(key, now);
-        while self.by_end.first().is_some_and(|(ends, _)| *ends <= now) {
+        while self.soonest().is_some_and(|ends| ends <= now) {
             self.pop();
         }
         let evicted = if self.entries.len() < self.capacity { None } else { self.pop() };
-        let key: Arc<[u8]> = key.into();
-        self.by_end.insert((entry.ends, key.clone()));
-        self.entries.insert(key, entry);
+        let (key, listed): (Arc<[u8]>, _) = (key.into(), entry.ends);
+        self.by_end.insert((listed, key.clone()));
+        self.entries.insert(key, Held { entry, listed });
         evicted
     }
 
@@ -54,10 +66,25 @@ impl<V> Expiring<V> {
         self.by_end.clear();
     }
 
+    /// The end of the entry that ends soonest.
+    fn soonest(&mut self) -> Option<u64> {
+        loop {
+            let (listed, key) = self.by_end.first()?;
+            let held = self.entries.get_mut(key).expect("what is listed is held");
+            if held.entry.ends <= *listed {
+                return Some(*listed);
+            }
+            held.listed = held.entry.ends;
+            let (_, key) = self.by_end.pop_first()?;
+            self.by_end.insert((held.listed, key));
+        }
+    }
+
     /// Removes the entry that ends soonest.
     fn pop(&mut self) -> Option<Entry<V>> {
+        self.soonest()?;
         let (_, key) = self.by_end.pop_first()?;
-        self.entries.remove(&key)
+        self.entries.remove(&key).map(|it| it.entry)
     }
 }
 
@@ -67,9 +94,9 @@ mod tests {
 
     use super::*;
 
-    /// Key, lifetime, time until the next step.
-    fn puts() -> impl Strategy<Value = Vec<(u8, u64, u64)>> {
-        prop::collection::vec((0..12u8, 1..20u64, 0..4u64), 1..100)
+    /// Key, lifetime, whether it is put off only, time until the next step.
+    fn puts() -> impl Strategy<Value = Vec<(u8, u64, bool, u64)>> {
+        prop::collection::vec((0..12u8, 1..20u64, any::<bool>(), 0..4u64), 1..100)
     }
 
     proptest! {
@@ -77,8 +104,17 @@ mod tests {
         fn what_is_in_is_what_was_put_and_has_not_ended_or_been_evicted(puts in puts()) {
             let (mut map, mut now) = (Expiring::new(5), 0);
             let mut model: HashMap<u8, u64> = HashMap::new();
-            for (key, ttl, step) in puts {
+            for (key, ttl, is_put_off, step) in puts {
                 model.retain(|_, ends| now < *ends);
+                if is_put_off {
+                    let entry = map.get_mut(&[key], now);
+                    prop_assert_eq!(entry.is_some(), model.contains_key(&key));
+                    if let Some(entry) = entry {
+                        entry.ends += ttl;
+                        *model.get_mut(&key).unwrap() += ttl;
+                    }
+                    continue;
+                }
                 model.remove(&key);
                 let soonest = model.values().min().copied();
                 let evicted = map.put(&[key], Entry { value: key, ends: now + ttl }, now);

@@ -1,13 +1,14 @@
 //! Every layer a call to a service passes, outermost first. This is the only stack.
 //!
 //! The edge stands on the same checkpoints ([`Introspect`], [`Scope`], [`BrandScope`],
-//! [`PhiSafeView`], [`receipt`]); only how it routes and how it words a refusal are its own.
+//! [`PhiSafeView`], [`ReceiptShown`]); only how it routes and how it words a refusal are its own.
 
 mod access;
 mod admission;
 mod deadline;
 mod idempotency;
 mod panic;
+mod passage;
 mod receipt;
 mod request;
 mod route;
@@ -23,7 +24,8 @@ use tonic::{Status, body::Body};
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
 pub use admission::{Admit, Admitted, BrandScope, Check, Finding, Introspect, Scope, admit};
-pub use receipt::{Receipt, owes_receipt, receipt};
+pub use passage::{Behind, Outward, Passage, Passing, Through, through};
+pub use receipt::{Receipt, ReceiptShown, owes_receipt};
 pub use safe_view::{PhiSafeView, SafeView};
 pub use stack::{Answering, Around, Below, Next, around};
 
@@ -46,7 +48,7 @@ pub(crate) fn stack(
         .layer(admit(Scope)) // 2: may they?
         .layer(admit(BrandScope)) // 3: in which tenant?
         .layer(admit(PhiSafeView)) // 4: only the safe view can reach a log or a span from here.
-        .layer(around((), receipt)) // 5: a write must prove its audit entry.
+        .layer(through(ReceiptShown)) // 5: a write must prove its audit entry.
         .layer(around(db.clone(), access::access)) // A protected read is recorded, or not answered.
         .layer(around(db, idempotency::idempotency)) // Innermost: a replay was authorized anew.
         .service(routes);

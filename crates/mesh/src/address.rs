@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response, Uri, uri};
+use http::{HeaderName, Request, Response, Uri, uri};
 use tokio::time::Instant;
 use tonic::body::Body;
 
@@ -20,9 +20,9 @@ use crate::{
     pool::Pool,
 };
 
-const GRPC_STATUS: &str = "grpc-status";
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 /// Our own services put details into every error; a proxy that speaks for one that is gone does not.
-const GRPC_DETAILS: &str = "grpc-status-details-bin";
+const GRPC_DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 pub(crate) struct Address {
     service: &'static str,

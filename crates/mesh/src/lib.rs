@@ -38,10 +38,13 @@ use remote::Remote;
 /// some methods are served by all of them.
 pub const SERVICE: HeaderName = HeaderName::from_static("loop-service");
 
+/// Only this process says what is in it, so it is hashed fast.
+type Peers = HashMap<&'static str, Peer, foldhash::fast::RandomState>;
+
 /// The peers of this process, by service name. Cheap to clone; peers may be added at any time.
 #[derive(Clone, Debug, Default)]
 pub struct Mesh {
-    peers: Arc<RwLock<HashMap<&'static str, Peer>>>,
+    peers: Arc<RwLock<Peers>>,
 }
 
 /// Why there is no response of a peer. All but the first two: it is not available now.

@@ -22,9 +22,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const FULL: u32 = 100;
 const FAILURE: u32 = 10;
 
-const STATUS: &str = "grpc-status";
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const UNAVAILABLE: &str = "14";
-const PUSHBACK: &str = "grpc-retry-pushback-ms";
+const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 const TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -180,10 +180,10 @@ mod tests {
         Retry::Idempotent { deadline }
     }
 
-    fn answer(headers: &[(&'static str, &'static str)]) -> Answer {
+    fn answer(headers: &[(HeaderName, &'static str)]) -> Answer {
         let mut response = Response::new(Body::empty());
         for (name, value) in headers {
-            response.headers_mut().insert(*name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         Ok(response)
     }

@@ -49,7 +49,8 @@ struct Entry {
 
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<String, Node>,
+    /// Only templates say what is in it, so it is hashed fast.
+    literals: HashMap<String, Node, foldhash::fast::RandomState>,
     single: Option<Box<Node>>,
     /// What follows a `**` here, longest tail first.
     tails: Vec<Tail>,

@@ -9,11 +9,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body as _;
-use kit::{Error, layers::Next};
+use kit::{
+    Error,
+    layers::{Outward, Passage},
+};
 use tonic::body::Body;
 
 use super::body_too_large;
-use crate::{Parts, accept, entity_tag, record::Record};
+use crate::{accept, entity_tag, record::Record};
 
 /// What is smaller travels in one packet either way.
 pub(crate) const WORTHWHILE: u64 = 1024;
@@ -128,18 +131,34 @@ impl Coding {
 }
 
 /// Codes an answer that is here as a whole, if the caller wants it and it pays.
-pub(crate) async fn coding(_: Arc<Parts>, request: Request<Body>, next: Next) -> Response<Body> {
-    let accepted = match *request.method() {
-        Method::HEAD => None,
-        _ => Coding::accepted(request.headers()),
-    };
-    let record = Record::of(request.extensions());
-    let mut response = next.run(request).await;
-    if !pays(&response) || record.speaks_oauth() {
-        return response;
+#[derive(Clone)]
+pub(crate) struct ContentCoding;
+
+impl Passage for ContentCoding {
+    type Kept = (Option<Coding>, Arc<Record>);
+
+    fn inward(&self, request: &mut Request<Body>) -> Self::Kept {
+        let accepted = match *request.method() {
+            Method::HEAD => None,
+            _ => Coding::accepted(request.headers()),
+        };
+        (accepted, Record::of(request.extensions()))
     }
-    response.headers_mut().append(header::VARY, HeaderValue::from_name(header::ACCEPT_ENCODING));
-    let Some(coding) = accepted else { return response };
+
+    fn outward((accepted, record): Self::Kept, mut response: Response<Body>) -> Outward {
+        if !pays(&response) || record.speaks_oauth() {
+            return Outward::Now(response);
+        }
+        let varies = HeaderValue::from_name(header::ACCEPT_ENCODING);
+        response.headers_mut().append(header::VARY, varies);
+        match accepted {
+            Some(coding) => Outward::Later(Box::pin(coded(coding, response))),
+            None => Outward::Now(response),
+        }
+    }
+}
+
+async fn coded(coding: Coding, response: Response<Body>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
     // The body is here already, so this waits for nobody.
     let Ok(plain) = body.collect().await.map(|it| it.to_bytes()) else {

@@ -80,7 +80,7 @@ impl RequestOrigin {
             value: value.clone(),
             is_own,
             may_read: OnceLock::new(),
-            address: record.address,
+            address: record.client.address,
             origins: parts.origins.clone(),
         })
     }

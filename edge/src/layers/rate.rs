@@ -26,11 +26,11 @@ impl RateLimit {
     /// Under which name a request counts; none if it does not.
     fn key(&self, class: Rate, extensions: &Extensions) -> Option<String> {
         let name = name(class);
-        let address = Record::of(extensions).address.network();
+        let address = Record::of(extensions).client.address.network();
         let caller = extensions.get::<Arc<Caller>>().filter(|it| it.kind != CallerKind::Public);
         match (caller, extensions.get::<NamedClient>()) {
             (Some(caller), _) if self.is_own(caller) => None,
-            (Some(caller), _) => Some(format!("{name}:{}", caller.client_id)),
+            (Some(caller), _) => Some([name, ":", &caller.client_id].concat()),
             // With the address: an unproven name alone would let anybody lock anybody out.
             (None, Some(NamedClient(id))) => Some(format!("{name}:{id}@{address}")),
             (None, None) => Some(format!("{name}:@{address}")),

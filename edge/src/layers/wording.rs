@@ -17,29 +17,44 @@ use crate::{
     protocol::Protocol,
     record::{Rated, Record},
 };
-use kit::layers::Next;
+use kit::layers::{Outward, Passage};
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("ratelimit-reset");
 
-pub(crate) async fn wording(
+/// Gives every answer its form.
+#[derive(Clone)]
+pub(crate) struct Wording(pub(crate) Arc<Parts>);
+
+/// What a request says of the form of its answer.
+pub(crate) struct Asked {
     parts: Arc<Parts>,
-    request: Request<Body>,
-    next: Next,
-) -> Response<Body> {
-    let record = Record::of(request.extensions());
-    let is_head = request.method() == Method::HEAD;
-    let wants_problem = wants_problem(request.headers());
-    if let Some(origin) = RequestOrigin::of(&parts, &record, &request) {
-        let _ = record.origin.set(origin);
+    record: Arc<Record>,
+    is_head: bool,
+    wants_problem: bool,
+}
+
+impl Passage for Wording {
+    type Kept = Asked;
+
+    fn inward(&self, request: &mut Request<Body>) -> Asked {
+        let (parts, record) = (self.0.clone(), Record::of(request.extensions()));
+        if let Some(origin) = RequestOrigin::of(&parts, &record, request) {
+            let _ = record.origin.set(origin);
+        }
+        let is_head = request.method() == Method::HEAD;
+        Asked { parts, record, is_head, wants_problem: wants_problem(request.headers()) }
     }
-    let mut response = next.run(request).await;
-    if let Some(status) = response.extensions_mut().remove::<Status>() {
-        response = failure(&parts, &record, &status, wants_problem);
+
+    fn outward(asked: Asked, mut response: Response<Body>) -> Outward {
+        let Asked { parts, record, is_head, wants_problem } = asked;
+        if let Some(status) = response.extensions_mut().remove::<Status>() {
+            response = failure(&parts, &record, &status, wants_problem);
+        }
+        dress(&parts, &record, response.headers_mut());
+        Outward::Now(if is_head { without_body(response) } else { response })
     }
-    dress(&parts, &record, response.headers_mut());
-    if is_head { without_body(response) } else { response }
 }
 
 /// Chooses by what the method's contract says, then by what the caller accepts.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kit::layers::{BrandScope, Introspect, Next, PhiSafeView, Scope, admit, around, receipt};
+use kit::layers::{BrandScope, Introspect, Next, PhiSafeView, ReceiptShown, Scope, admit, through};
 use kit_test::Grant;
 use tower::ServiceBuilder;
 
@@ -22,7 +22,7 @@ fn without_introspection(parts: &Arc<Parts>) -> Next {
         .layer(admit(Scope))
         .layer(admit(BrandScope))
         .layer(admit(PhiSafeView))
-        .layer(around((), receipt));
+        .layer(through(ReceiptShown));
     Next::new(stack.service(call(parts)))
 }
 
@@ -31,7 +31,7 @@ fn without_scope(parts: &Arc<Parts>) -> Next {
         .layer(admit(introspect(parts)))
         .layer(admit(BrandScope))
         .layer(admit(PhiSafeView))
-        .layer(around((), receipt));
+        .layer(through(ReceiptShown));
     Next::new(stack.service(call(parts)))
 }
 
@@ -40,7 +40,7 @@ fn without_brand(parts: &Arc<Parts>) -> Next {
         .layer(admit(introspect(parts)))
         .layer(admit(Scope))
         .layer(admit(PhiSafeView))
-        .layer(around((), receipt));
+        .layer(through(ReceiptShown));
     Next::new(stack.service(call(parts)))
 }
 
@@ -49,7 +49,7 @@ fn without_safe_view(parts: &Arc<Parts>) -> Next {
         .layer(admit(introspect(parts)))
         .layer(admit(Scope))
         .layer(admit(BrandScope))
-        .layer(around((), receipt));
+        .layer(through(ReceiptShown));
     Next::new(stack.service(call(parts)))
 }
 

@@ -7,7 +7,7 @@ use contract::{Audit, Method};
 use http::{HeaderMap, Request, Response};
 use tonic::body::Body;
 
-use super::{Next, failed, refuse};
+use super::{Outward, Passage, failed, refuse};
 use crate::{Error, tx::RECEIPT};
 
 /// The receipt of an answer that was reworded on its way, as at the edge.
@@ -27,17 +27,28 @@ pub fn owes_receipt(method: &Method, headers: &HeaderMap) -> bool {
     owes
 }
 
-/// Refuses an answer that should have left an audit entry and shows none.
-pub async fn receipt((): (), request: Request<Body>, next: Next) -> Response<Body> {
-    let method = request.extensions().get::<&'static Method>().copied();
-    let response = next.run(request).await;
-    let Some(method) = method else { return alarm("a request without a method") };
-    let shown = response.headers().contains_key(RECEIPT)
-        || response.extensions().get::<Receipt>().is_some();
-    if method.audit == Audit::None || failed(&response) || shown {
-        response
-    } else {
-        alarm(method.path)
+/// Checkpoint 5 as a layer: refuses an answer that should have left an audit entry and shows none.
+#[derive(Clone, Debug)]
+pub struct ReceiptShown;
+
+impl Passage for ReceiptShown {
+    type Kept = Option<&'static Method>;
+
+    fn inward(&self, request: &mut Request<Body>) -> Self::Kept {
+        request.extensions().get::<&'static Method>().copied()
+    }
+
+    fn outward(method: Self::Kept, response: Response<Body>) -> Outward {
+        let Some(method) = method else { return alarm("a request without a method") };
+        let shown = || {
+            response.headers().contains_key(RECEIPT)
+                || response.extensions().get::<Receipt>().is_some()
+        };
+        if method.audit == Audit::None || failed(&response) || shown() {
+            Outward::Now(response)
+        } else {
+            alarm(method.path)
+        }
     }
 }
 
@@ -49,7 +60,7 @@ fn ring(what: &str) {
     );
 }
 
-fn alarm(what: &str) -> Response<Body> {
+fn alarm(what: &str) -> Outward {
     ring(what);
-    refuse(Error::internal(anyhow::anyhow!("{what} left no audit entry")))
+    Outward::Now(refuse(Error::internal(anyhow::anyhow!("{what} left no audit entry"))))
 }
