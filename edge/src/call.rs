@@ -89,7 +89,7 @@ pub(crate) async fn call(
     parts: Arc<Parts>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Status> {
-    let record = Record::of(request.extensions());
+    let record = Record::of(request.extensions()).clone();
     if record.called().is_none() || request.extensions().get::<SafeView>().is_none() {
         return Err(Error::internal(anyhow::anyhow!("a request came around checkpoint 4")).into());
     }

@@ -43,12 +43,12 @@ pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
     let named = named(parts, admitted.clone());
     let ways = Ways { admitted, named, pages };
     ServiceBuilder::new()
-        .layer(around(parts.clone(), requests::requests)) // First: every outcome has an id and a log line.
+        .layer_fn(|it| requests::requests(parts, Next::new(it))) // First: every outcome has an id and a log line.
         .layer(through(ContentCoding)) // What is worded may be compressed.
         .layer(through(Wording(parts.clone()))) // Refusals get the caller's form, here only.
         .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
         .layer(panic::layer()) // A panic is one failed request, not a dead process.
-        .layer(around(parts.clone(), limits::limits)) // Malformed, too large or too slow: no further.
+        .layer_fn(|it| limits::limits(parts, it)) // Malformed, too large or too slow: no further.
         .service(routes::router(parts, ways)) // Which method, and what guards it?
 }
 
@@ -95,7 +95,7 @@ impl<C: Check> Check for Noted<C> {
                 Finding::Now(found)
             }
             Finding::Later(finding) => {
-                let record = Record::of(extensions);
+                let record = Record::of(extensions).clone();
                 Finding::Later(Box::pin(async move {
                     let found = finding.await?;
                     record.note(&found);

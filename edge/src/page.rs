@@ -43,7 +43,7 @@ pub(crate) async fn pass(
     parts: Arc<Parts>,
     request: Request<Body>,
 ) -> Result<Response<Body>, Status> {
-    let record = Record::of(request.extensions());
+    let record = Record::of(request.extensions()).clone();
     let Some(Target::Page(name)) = record.target.get() else {
         return Err(Error::internal(anyhow::anyhow!("what is no page came to the pages")).into());
     };

@@ -134,8 +134,8 @@ impl Record {
     }
 
     /// The record of a request; the outermost layer made it.
-    pub(crate) fn of(extensions: &Extensions) -> Arc<Self> {
-        extensions.get::<Arc<Self>>().expect("the outermost layer makes a record").clone()
+    pub(crate) fn of(extensions: &Extensions) -> &Arc<Self> {
+        extensions.get().expect("the outermost layer makes a record")
     }
 
     /// Keeps what checkpoints have left in a request's extensions.

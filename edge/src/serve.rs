@@ -1,6 +1,6 @@
 //! Connections: HTTP/1.1 and HTTP/2 from one listener, bounded in number, size and time.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
@@ -134,8 +134,7 @@ impl Door {
             heard.notify_one();
             let mut request = lingering(request, most);
             request.extensions_mut().insert(client.clone());
-            let app = app.clone();
-            async move { Ok::<_, Infallible>(app.run(request).await) }
+            app.answer(request)
         });
         let io = TokioIo::new(stream);
         let connection = self.builder.serve_connection_with_upgrades(io, service).into_owned();

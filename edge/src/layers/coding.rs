@@ -142,7 +142,7 @@ impl Passage for ContentCoding {
             Method::HEAD => None,
             _ => Coding::accepted(request.headers()),
         };
-        (accepted, Record::of(request.extensions()))
+        (accepted, Record::of(request.extensions()).clone())
     }
 
     fn outward((accepted, record): Self::Kept, mut response: Response<Body>) -> Outward {

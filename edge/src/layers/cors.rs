@@ -132,7 +132,7 @@ impl<C: Check> Check for FromPage<C> {
         if !headers.contains_key(header::ORIGIN) {
             return finding;
         }
-        let record = Record::of(extensions);
+        let record = Record::of(extensions).clone();
         let caller = extensions.get::<Arc<Caller>>().cloned();
         Finding::Later(Box::pin(async move {
             let found = finding.settled().await?;

@@ -3,12 +3,15 @@
 mod framing;
 
 use std::{
+    future::ready,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, HeaderName, Request, Response, Version, header};
+use futures::FutureExt as _;
+use http::{HeaderMap, HeaderName, Request, Version, header};
 use kit::{BRAND_ID, Error, IDEMPOTENCY_KEY, Result};
+use tokio::time::timeout;
 use tonic::{Code, body::Body};
 
 use super::{coding::Coding, refuse};
@@ -46,31 +49,31 @@ impl Allowance {
     }
 }
 
-pub(crate) async fn limits(
-    parts: Arc<Parts>,
-    request: Request<Body>,
-    next: Next,
-) -> Response<Body> {
-    let limits = parts.config.limits;
-    if let Err(error) = check(&limits, parts.largest_body, &request) {
-        return refuse(error);
-    }
-    let asked = match asked(request.headers()) {
-        Ok(asked) => asked,
-        Err(error) => return refuse(error),
-    };
+/// The layer above `next`.
+pub(crate) fn limits(parts: &Arc<Parts>, next: Next) -> Next {
+    Next::choice((parts.clone(), next), |(parts, next), request| {
+        let within = match allow(parts, &request) {
+            Ok(within) => within,
+            Err(error) => return Box::pin(ready(Ok(refuse(error)))),
+        };
+        let answer = timeout(within, next.answer(request));
+        Box::pin(answer.map(move |it| it.unwrap_or_else(|_| Ok(refuse(too_slow(within))))))
+    })
+}
+
+/// How long a request may take that is as it should be.
+fn allow(parts: &Parts, request: &Request<Body>) -> Result<Duration> {
+    let limits = &parts.config.limits;
+    check(limits, parts.largest_body, request)?;
     let record = Record::of(request.extensions());
-    let allowance = Allowance { began: record.began, asked };
+    let allowance = Allowance { began: record.began, asked: asked(request.headers())? };
     let _ = record.allowance.set(allowance);
-    let within = allowance.within(limits.timeout);
-    match tokio::time::timeout(within, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => refuse(Error::new(
-            Code::DeadlineExceeded,
-            "DEADLINE",
-            format!("took longer than {}", seconds(within)),
-        )),
-    }
+    Ok(allowance.within(limits.timeout))
+}
+
+fn too_slow(within: Duration) -> Error {
+    let message = format!("took longer than {}", seconds(within));
+    Error::new(Code::DeadlineExceeded, "DEADLINE", message)
 }
 
 /// The time that the caller gives a request, in the words of any protocol.

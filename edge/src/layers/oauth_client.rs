@@ -22,7 +22,7 @@ pub(crate) struct NamedClient(pub(crate) String);
 /// Reads the form of a method that takes one, and leaves it as it was. Such methods are open to
 /// the public, so no stranger is let further than before.
 pub(crate) async fn name(parts: Arc<Parts>, request: Request<Body>, next: Next) -> Response<Body> {
-    let record = Record::of(request.extensions());
+    let record = Record::of(request.extensions()).clone();
     let stated = record.route().and_then(|it| it.method().largest_body());
     let limit = parts.config.limits.body_of(stated).min(LARGEST_FORM);
     let (mut head, body) = request.into_parts();

@@ -51,9 +51,9 @@ impl Check for RateLimit {
         let limit = self.0.config.rates.of(class);
         let record = Record::of(extensions);
         if let Some(verdict) = self.0.cache.allow_here(&key, limit, WINDOW) {
-            return Finding::Now(judge(&record, limit, verdict));
+            return Finding::Now(judge(record, limit, verdict));
         }
-        let cache = self.0.cache.clone();
+        let (record, cache) = (record.clone(), self.0.cache.clone());
         Finding::Later(Box::pin(async move {
             match cache.allow(&key, limit, WINDOW).await {
                 Ok(verdict) => judge(&record, limit, verdict)?,

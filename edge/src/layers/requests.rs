@@ -2,26 +2,34 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response};
-use kit::{REQUEST_ID, layers::Next};
+use futures::FutureExt as _;
+use http::{HeaderValue, Request};
+use kit::{
+    REQUEST_ID,
+    layers::{Answering, Next},
+};
 use tonic::body::Body;
 use tracing::Instrument as _;
 
 use crate::{Parts, record::Record};
 
-pub(crate) async fn requests(
-    parts: Arc<Parts>,
-    mut request: Request<Body>,
-    next: Next,
-) -> Response<Body> {
+/// The layer above `next`.
+pub(crate) fn requests(parts: &Arc<Parts>, next: Next) -> Next {
+    Next::choice((parts.clone(), next), |(parts, next), request| recorded(parts, next, request))
+}
+
+fn recorded(parts: &Parts, next: &Next, mut request: Request<Body>) -> Answering {
     let record = Arc::new(Record::new(&mut request, &parts.config.trusted_proxies));
     request.extensions_mut().insert(record.request_id.clone());
     request.extensions_mut().insert(record.clone());
     let span = tracing::info_span!("request", request_id = &*record.request_id.0);
-    let mut response = next.run(request).instrument(span).await;
-    let _ = record.status.set(response.status());
-    if let Ok(value) = HeaderValue::from_str(&record.request_id.0) {
-        response.headers_mut().insert(REQUEST_ID, value);
-    }
-    response
+    let answer = span.in_scope(|| next.answer(request));
+    Box::pin(answer.instrument(span).map(move |answer| {
+        let Ok(mut response) = answer;
+        let _ = record.status.set(response.status());
+        if let Ok(value) = HeaderValue::from_str(&record.request_id.0) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        Ok(response)
+    }))
 }

@@ -1,8 +1,8 @@
 //! Finds what a request is for. Who asks for what does not exist learns nothing but that.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use tonic::body::Body;
 use transcode::{Route, Status};
 
@@ -17,7 +17,10 @@ use crate::{
     protocol::{Protocol, wants_socket},
     record::{Called, Record, Target},
 };
-use kit::{Error, layers::Next};
+use kit::{
+    Error,
+    layers::{Answering, Next},
+};
 
 /// What the gateway's own answers allow.
 const READING: [http::Method; 2] = [http::Method::GET, http::Method::HEAD];
@@ -38,91 +41,95 @@ pub(crate) struct Ways {
 
 /// Sends a request to the gateway's own answers, to a page or through admission to a method.
 pub(crate) fn router(parts: &Arc<Parts>, ways: Ways) -> Next {
-    let ways = Arc::new(ways);
-    Next::end(parts.clone(), move |parts, request| {
-        let ways = ways.clone();
-        async move { Ok(route(&parts, &ways, request).await) }
-    })
+    Next::choice((parts.clone(), ways), |(parts, ways), request| route(parts, ways, request))
 }
 
-async fn route(parts: &Parts, ways: &Ways, mut request: Request<Body>) -> Response<Body> {
+fn route(parts: &Arc<Parts>, ways: &Ways, mut request: Request<Body>) -> Answering {
     if let Some(prefix) = &parts.prefix {
         request = match prefix.strip(request) {
             Ok(request) => request,
-            Err(response) => return *response,
+            Err(response) => return now(*response),
         };
     }
     let record = Record::of(request.extensions());
     let path = request.uri().path();
     let own = Own::at(path);
-    let reach = parts.hosts.reach(asked_host(&record, request.uri(), request.headers()));
+    let reach = parts.hosts.reach(asked_host(record, request.uri(), request.headers()));
     if reach == Reach::Nothing && !own.is_some_and(Own::is_for_probes) {
-        return refuse(misdirected());
+        return now(refuse(misdirected()));
     }
     if let Some(own) = own {
         let _ = record.target.set(Target::Own(own.path()));
         return match READING.contains(request.method()) {
-            // Its future is large, and what else goes this way should not pay for it.
-            true => Box::pin(own.answer(parts, reach, request.headers())).await,
-            false => otherwise(parts, &record, head(&request), &READING).await,
+            true => answer(own, parts.clone(), reach, request),
+            false => otherwise(parts, request, &READING),
         };
     }
     if let Some(service) = parts.config.pages.get(path) {
         if !reach.holds(service) {
-            return refuse(elsewhere(service, reach));
+            return now(refuse(elsewhere(service, reach)));
         }
         let _ = record.target.set(Target::Page(service));
         return match BROWSING.contains(request.method()) {
-            true => ways.pages.run(request).await,
-            false => otherwise(parts, &record, head(&request), &BROWSING).await,
+            true => ways.pages.answer(request),
+            false => otherwise(parts, request, &BROWSING),
         };
     }
     if let Some(served) = parts.methods.get(path) {
         return match Protocol::of_call(&request) {
-            Some(protocol) => admit(ways, &record, reach, served, protocol, request).await,
+            Some(protocol) => admit(ways, reach, served, protocol, request),
             None if !reach.holds(served.method.service) => {
-                refuse(elsewhere(served.method.service, reach))
+                now(refuse(elsewhere(served.method.service, reach)))
             }
-            None if CALLING.contains(request.method()) => refuse(unspoken()),
-            None => otherwise(parts, &record, head(&request), &CALLING).await,
+            None if CALLING.contains(request.method()) => now(refuse(unspoken())),
+            None => otherwise(parts, request, &CALLING),
         };
     }
     if wants_socket(&request)
         && let Some((served, protocol)) = socket(parts, path)
     {
-        return admit(ways, &record, reach, &served, protocol, with_bearer(request)).await;
+        return admit(ways, reach, &served, protocol, with_bearer(request));
     }
     match parts.api.route(request.method(), path) {
         Route::Found(route) => {
             let served = parts.methods[route.method().grpc_path()];
-            admit(ways, &record, reach, &served, Protocol::Rest(route), request).await
+            admit(ways, reach, &served, Protocol::Rest(route), request)
         }
         Route::OtherMethods(allowed) => match owner(parts, path, &allowed) {
-            Some(service) if !reach.holds(service) => refuse(elsewhere(service, reach)),
-            _ => otherwise(parts, &record, head(&request), &allowed).await,
+            Some(service) if !reach.holds(service) => now(refuse(elsewhere(service, reach))),
+            _ => otherwise(parts, request, &allowed),
         },
-        Route::NotFound => refuse(grpc::status(&Status::no_route())),
+        Route::NotFound => now(refuse(grpc::status(&Status::no_route()))),
     }
 }
 
-async fn admit(
+fn now(response: Response<Body>) -> Answering {
+    Box::pin(ready(Ok(response)))
+}
+
+fn answer(own: Own, parts: Arc<Parts>, reach: Reach, request: Request<Body>) -> Answering {
+    Box::pin(async move { Ok(own.answer(&parts, reach, request.headers()).await) })
+}
+
+fn admit(
     ways: &Ways,
-    record: &Record,
     reach: Reach,
     served: &Served,
     protocol: Protocol,
     mut request: Request<Body>,
-) -> Response<Body> {
+) -> Answering {
     let Served { method, plan, uri } = *served;
-    let _ = record.target.set(Target::Method(Called { method, plan, uri, protocol }));
+    let called = Called { method, plan, uri, protocol };
+    let takes_form = called.protocol.route().is_some_and(|it| it.method().accepts_form());
+    let _ = Record::of(request.extensions()).target.set(Target::Method(called));
     if !reach.holds(method.service) {
-        return refuse(elsewhere(method.service, reach));
+        return now(refuse(elsewhere(method.service, reach)));
     }
     request.extensions_mut().insert(method);
-    if record.route().is_some_and(|it| it.method().accepts_form()) {
-        return ways.named.run(request).await;
+    match takes_form {
+        true => ways.named.answer(request),
+        false => ways.admitted.answer(request),
     }
-    ways.admitted.run(request).await
 }
 
 /// The service that has a path, whatever is asked of it.
@@ -162,28 +169,21 @@ fn unspoken() -> Error {
         .with("error", "unsupported_media_type")
 }
 
-/// Method, path and headers of a request, without its body.
-type Head<'a> = (&'a http::Method, &'a str, &'a HeaderMap);
-
-fn head(request: &Request<Body>) -> Head<'_> {
-    (request.method(), request.uri().path(), request.headers())
-}
-
 /// The path exists; the method is OPTIONS or one that it does not have.
-async fn otherwise(
-    parts: &Parts,
-    record: &Record,
-    (method, path, headers): Head<'_>,
-    allowed: &[http::Method],
-) -> Response<Body> {
-    if method != http::Method::OPTIONS {
-        return refuse(grpc::status(&Status::method_not_allowed(allowed)));
+fn otherwise(parts: &Arc<Parts>, request: Request<Body>, allowed: &[http::Method]) -> Answering {
+    if request.method() != http::Method::OPTIONS {
+        return now(refuse(grpc::status(&Status::method_not_allowed(allowed))));
     }
     let names: Vec<_> = allowed.iter().map(http::Method::as_str).collect();
     let allow = HeaderValue::from_str(&names.join(", ")).expect("method names are ASCII");
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    Box::pin(cors::preflight(parts, record, headers, path, &allow, response.headers_mut())).await;
-    response.headers_mut().insert(header::ALLOW, allow);
-    response
+    let parts = parts.clone();
+    Box::pin(async move {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        let record = Record::of(request.extensions());
+        let (path, granted) = (request.uri().path(), response.headers_mut());
+        cors::preflight(&parts, record, request.headers(), path, &allow, granted).await;
+        response.headers_mut().insert(header::ALLOW, allow);
+        Ok(response)
+    })
 }

@@ -56,7 +56,7 @@ pub(crate) struct Shed(pub(crate) Arc<Parts>);
 impl Check for Shed {
     fn check(&self, _: &HeaderMap, extensions: &mut Extensions) -> Finding {
         let record = Record::of(extensions);
-        let room = self.0.capacity.room_for(&record).clone();
+        let room = self.0.capacity.room_for(record).clone();
         Finding::Now(match room.try_acquire_owned() {
             Ok(permit) => {
                 let _ = record.permit.set(permit);

@@ -39,7 +39,7 @@ impl Passage for Wording {
     type Kept = Asked;
 
     fn inward(&self, request: &mut Request<Body>) -> Asked {
-        let (parts, record) = (self.0.clone(), Record::of(request.extensions()));
+        let (parts, record) = (self.0.clone(), Record::of(request.extensions()).clone());
         if let Some(origin) = RequestOrigin::of(&parts, &record, request) {
             let _ = record.origin.set(origin);
         }

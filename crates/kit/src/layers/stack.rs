@@ -6,7 +6,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use futures::FutureExt as _;
@@ -59,7 +59,22 @@ impl Next {
         if let Some(next) = (&service as &dyn Any).downcast_ref::<Self>() {
             return next.clone();
         }
-        Self(Arc::new(move |request| Box::pin(service.clone().oneshot(request))))
+        Self(Arc::new(move |request| {
+            let mut service = service.clone();
+            // A service of a stack is ready at once. One that is not is waited for.
+            match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(_) => Box::pin(service.call(request)),
+                Poll::Pending => Box::pin(service.oneshot(request)),
+            }
+        }))
+    }
+
+    /// The rest of a stack as a function that chooses what answers.
+    pub fn choice<P: Send + Sync + 'static>(
+        state: P,
+        function: impl Fn(&P, Request<Body>) -> Answering + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |request| function(&state, request)))
     }
 
     /// The end of a stack: a function that answers or fails.
@@ -76,8 +91,14 @@ impl Next {
         }))
     }
 
+    /// The answer to a request.
+    pub fn answer(&self, request: Request<Body>) -> Answering {
+        (self.0)(request)
+    }
+
+    /// The same, to be awaited in the middle of a layer.
     pub async fn run(&self, request: Request<Body>) -> Response<Body> {
-        let Ok(response) = (self.0)(request).await;
+        let Ok(response) = self.answer(request).await;
         response
     }
 }
@@ -92,7 +113,7 @@ impl Service<Request<Body>> for Next {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answering {
-        (self.0)(request)
+        self.answer(request)
     }
 }
 
