@@ -65,7 +65,8 @@ use preference::Preference;
 pub(crate) struct Ongoing {
     parts: Arc<Parts>,
     record: Arc<Record>,
-    head: request::Parts,
+    /// Boxed, so that a call is moved about cheaply.
+    head: Box<request::Parts>,
 }
 
 /// How long a service has for a call.
@@ -85,28 +86,36 @@ impl Time {
     }
 }
 
-pub(crate) async fn call(
+pub(crate) fn call(
     parts: Arc<Parts>,
     request: Request<Body>,
-) -> Result<Response<Body>, Status> {
-    let record = Record::of(request.extensions()).clone();
-    if record.called().is_none() || request.extensions().get::<SafeView>().is_none() {
-        return Err(Error::internal(anyhow::anyhow!("a request came around checkpoint 4")).into());
-    }
-    let (head, body) = request.into_parts();
-    let ongoing = Ongoing { parts, record, head };
-    metadata::check(ongoing.metadata(), &ongoing.head.headers)?;
-    // Boxed, so that the usual call is not moved about in the room of the largest.
-    match ongoing.called().protocol {
-        Protocol::Rest(_) => rest::call(ongoing, body).await,
-        Protocol::Socket { .. } => Box::pin(socket::call(ongoing)).await,
-        Protocol::Grpc => Box::pin(pass::call(ongoing, body)).await,
-        Protocol::GrpcWeb { text } => Box::pin(web::call(ongoing, body, text)).await,
-        Protocol::Connect(how) => Box::pin(connect::call(ongoing, body, how)).await,
+) -> impl Future<Output = Result<Response<Body>, Status>> {
+    let begun = Ongoing::begin(parts, request);
+    async {
+        let (ongoing, body) = begun?;
+        // Boxed, so that the usual call is not moved about in the room of the largest.
+        match ongoing.called().protocol {
+            Protocol::Rest(_) => rest::call(ongoing, body).await,
+            Protocol::Socket { .. } => Box::pin(socket::call(ongoing)).await,
+            Protocol::Grpc => Box::pin(pass::call(ongoing, body)).await,
+            Protocol::GrpcWeb { text } => Box::pin(web::call(ongoing, body, text)).await,
+            Protocol::Connect(how) => Box::pin(connect::call(ongoing, body, how)).await,
+        }
     }
 }
 
 impl Ongoing {
+    fn begin(parts: Arc<Parts>, request: Request<Body>) -> Result<(Self, Body), Error> {
+        let record = Record::of(request.extensions()).clone();
+        if record.called().is_none() || request.extensions().get::<SafeView>().is_none() {
+            return Err(Error::internal(anyhow::anyhow!("a request came around checkpoint 4")));
+        }
+        let (head, body) = request.into_parts();
+        let ongoing = Self { parts, record, head: Box::new(head) };
+        metadata::check(ongoing.metadata(), &ongoing.head.headers)?;
+        Ok((ongoing, body))
+    }
+
     fn called(&self) -> &Called {
         self.record.called().expect("only calls of methods come here")
     }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::Either;
 use http::{HeaderName, Request, Response, Uri, uri};
 use tokio::time::Instant;
 use tonic::body::Body;
@@ -17,7 +18,7 @@ use crate::{
     body::{Load, Outgoing, Received},
     circuit::{Change, Circuit, Outcome, Ticket},
     connection::Unanswered,
-    pool::Pool,
+    pool::{Lease, Pool, Unreachable, Way},
 };
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -51,7 +52,7 @@ pub(crate) struct Verdict {
 pub(crate) struct Sent {
     pub answer: Result<Response<Body>, Error>,
     /// The request, if it came back unsent.
-    pub request: Option<Request<Outgoing>>,
+    pub request: Option<Box<Request<Outgoing>>>,
     /// Set when the service certainly has not looked at the request. Whether that is a failure of
     /// the address shows when the request has found no other way.
     pub unprocessed: Option<Verdict>,
@@ -134,39 +135,58 @@ impl Address {
 }
 
 impl Admitted {
-    pub fn address(&self) -> &Arc<Address> {
-        &self.verdict.address
-    }
-
-    /// Sends the request once. It counts as in flight until the response's body has ended.
-    pub async fn send(self, mut request: Request<Outgoing>) -> Sent {
-        let Self { mut verdict, load, at } = self;
+    /// Sends the request once, now if there is a connection. It counts as in flight until the
+    /// response's body has ended.
+    pub fn send(self, mut request: Request<Outgoing>) -> impl Future<Output = Sent> {
+        let Self { verdict, load, at } = self;
         *request.uri_mut() = verdict.address.at(request.uri());
-        let lease = match verdict.address.pool.lease(at).await {
-            Ok(lease) => lease,
-            Err(unreachable) => {
-                let is_news = unreachable.is_news;
-                verdict.reach(if is_news { Outcome::Failure } else { Outcome::Unknown });
-                let address = verdict.address.name.clone();
-                let answer = Err(Error::Unreachable { address, source: unreachable.cause });
-                return Sent { answer, request: Some(request), unprocessed: Some(verdict) };
-            }
-        };
-        match lease.connection.send(request).await {
-            Ok((response, upload)) => {
-                verdict.reach(outcome(&response));
-                let held = ([load, lease.load], upload);
-                let (head, stream) = response.into_parts();
-                let body = Body::new(Received::new(&head.headers, stream, held));
-                let answer = Ok(Response::from_parts(head, body));
-                Sent { answer, request: None, unprocessed: None }
-            }
-            Err(it) => verdict.unanswered(*it),
+        match verdict.address.pool.way(at) {
+            Way::There(lease, false) => Either::Left(verdict.send(load, lease, request)),
+            way => Either::Right(Box::pin(verdict.find(load, way, request))),
         }
     }
 }
 
 impl Verdict {
+    pub fn address(&self) -> &Arc<Address> {
+        &self.address
+    }
+
+    /// Sends the request when there is a connection.
+    async fn find(mut self, load: Load, way: Way, request: Request<Outgoing>) -> Sent {
+        match self.address.pool.clone().lease(way).await {
+            Ok(lease) => self.send(load, lease, request).await,
+            Err(Unreachable { cause, is_news }) => {
+                self.reach(if is_news { Outcome::Failure } else { Outcome::Unknown });
+                let address = self.address.name.clone();
+                let answer = Err(Error::Unreachable { address, source: cause });
+                Sent { answer, request: Some(Box::new(request)), unprocessed: Some(self) }
+            }
+        }
+    }
+
+    fn send(
+        mut self,
+        load: Load,
+        lease: Lease,
+        request: Request<Outgoing>,
+    ) -> impl Future<Output = Sent> {
+        let sending = lease.connection.send(request);
+        let loads = [load, lease.load];
+        async move {
+            match sending.await {
+                Ok((response, upload)) => {
+                    self.reach(outcome(&response));
+                    let (head, stream) = response.into_parts();
+                    let body = Body::new(Received::new(&head.headers, stream, (loads, upload)));
+                    let answer = Ok(Response::from_parts(head, body));
+                    Sent { answer, request: None, unprocessed: None }
+                }
+                Err(it) => self.unanswered(*it),
+            }
+        }
+    }
+
     pub fn reach(&mut self, outcome: Outcome) {
         if let Some(ticket) = self.ticket.take() {
             self.address.end(&ticket, outcome);
@@ -176,7 +196,8 @@ impl Verdict {
     fn unanswered(mut self, it: Unanswered) -> Sent {
         let answer = Err(Error::Lost { address: self.address.name.clone(), source: it.error });
         if it.unprocessed {
-            return Sent { answer, request: it.request, unprocessed: Some(self) };
+            let request = it.request.map(Box::new);
+            return Sent { answer, request, unprocessed: Some(self) };
         }
         self.reach(Outcome::Failure);
         Sent { answer, request: None, unprocessed: None }

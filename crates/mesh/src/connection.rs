@@ -1,7 +1,7 @@
 //! One HTTP/2 connection to a peer, driven by the runtime that dialled it.
 
 use std::{
-    future::{Future as _, poll_fn},
+    future::poll_fn,
     io,
     pin::Pin,
     sync::{
@@ -12,9 +12,10 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use h2::{
     Ping, PingPong, RecvStream,
-    client::{self, SendRequest},
+    client::{self, ResponseFuture, SendRequest},
 };
 use http::{Request, Response};
 use tokio::{
@@ -61,6 +62,12 @@ pub(crate) struct Connection {
 
 /// The head of a response and its body, and the request's body if some of it is still to be sent.
 pub(crate) type Answered = (Response<RecvStream>, Option<AbortOnDropHandle<()>>);
+
+/// A request that was sent, and the rest of its body.
+type Begun = (ResponseFuture, Option<AbortOnDropHandle<()>>);
+
+/// Why a request was not, and the request if nothing of it was sent.
+type Failed = Box<(h2::Error, Option<Request<Outgoing>>)>;
 
 /// Why a request has no response.
 pub(crate) struct Unanswered {
@@ -134,28 +141,47 @@ impl Connection {
         (Load::on(&self.load), idle)
     }
 
-    pub async fn send(&self, request: Request<Outgoing>) -> Result<Answered, Box<Unanswered>> {
+    /// Begins to send a request at once; the future is for its answer.
+    pub fn send(
+        self: Arc<Self>,
+        request: Request<Outgoing>,
+    ) -> impl Future<Output = Result<Answered, Box<Unanswered>>> {
         let written = self.written.load(Ordering::Relaxed);
-        let mut sender = match self.sender.clone().ready().await {
-            Ok(sender) => sender,
-            Err(error) => return Err(self.unanswered(error, written, Some(request))),
-        };
-        let answered = async {
-            let (head, body) = request.into_parts();
-            let is_empty = matches!(&body, Outgoing::Whole(bytes) if bytes.is_empty());
-            let head = Request::from_parts(head, ());
-            let (response, mut stream) = sender.send_request(head, is_empty)?;
-            let upload = match body {
-                Outgoing::Whole(_) if is_empty => None,
-                Outgoing::Whole(bytes) => {
-                    stream.send_data(bytes, true)?;
-                    None
-                }
-                Outgoing::Stream(body) => upload(body, stream).await,
+        let begun = self.begin(request);
+        async move {
+            let failed = match begun {
+                Ok((response, upload)) => match response.await {
+                    Ok(response) => return Ok((response, upload)),
+                    Err(error) => Box::new((error, None)),
+                },
+                Err(failed) => failed,
             };
-            Ok((response.await?, upload))
+            let (error, request) = *failed;
+            Err(self.unanswered(error, written, request))
+        }
+    }
+
+    fn begin(&self, request: Request<Outgoing>) -> Result<Begun, Failed> {
+        let ready = self.sender.clone().ready().now_or_never();
+        let mut sender = match ready.expect("a new handle waits for no stream of its own") {
+            Ok(sender) => sender,
+            Err(error) => return Err(Box::new((error, Some(request)))),
         };
-        answered.await.map_err(|error| self.unanswered(error, written, None))
+        let (head, body) = request.into_parts();
+        let is_empty = matches!(&body, Outgoing::Whole(bytes) if bytes.is_empty());
+        let lost = |error| Box::new((error, None));
+        let begun = sender.send_request(Request::from_parts(head, ()), is_empty);
+        let (response, mut stream) = begun.map_err(lost)?;
+        let upload = match body {
+            Outgoing::Whole(bytes) => {
+                if !is_empty {
+                    stream.send_data(bytes, true).map_err(lost)?;
+                }
+                None
+            }
+            Outgoing::Stream(body) => upload(body, stream),
+        };
+        Ok((response, upload))
     }
 
     /// Judges a failure of a request before which so much had been `written`.

@@ -87,7 +87,8 @@ impl Peer {
         };
         match &self.way {
             Way::Local(local) => {
-                local.call(self.name, make().map(|it| Body::new(Full::new(it)))).await
+                let request = make().map(|it| Body::new(Full::new(it)));
+                Box::pin(local.call(self.name, request)).await
             }
             Way::Remote(remote) => remote.call(make, retry).await,
         }

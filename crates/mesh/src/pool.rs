@@ -59,9 +59,13 @@ pub(crate) struct Unreachable {
 }
 
 /// A way to a lease.
-enum Way {
+pub(crate) enum Way {
+    /// On a connection, which is worth a second look if it was idle.
     There(Lease, bool),
-    Dial { dial: Dial, is_own: bool },
+    Dial {
+        dial: Dial,
+        is_own: bool,
+    },
     None(Arc<io::Error>),
 }
 
@@ -77,10 +81,11 @@ impl Pool {
         state.connections.is_empty() && state.failure.as_ref().is_some_and(|it| now < it.retry_at)
     }
 
-    /// Room on the least busy connection, or on a new one if all are full.
-    pub async fn lease(self: &Arc<Self>, mut now: Instant) -> Result<Lease, Unreachable> {
+    /// Room on the least busy connection, or on a new one if all are full, by the way that was
+    /// found first.
+    pub async fn lease(self: Arc<Self>, mut way: Way) -> Result<Lease, Unreachable> {
         loop {
-            match self.way(now) {
+            match way {
                 Way::There(lease, false) => return Ok(lease),
                 Way::There(lease, true) => {
                     // Lets the runtime see whether the connection has ended meanwhile.
@@ -98,11 +103,12 @@ impl Pool {
                 },
                 Way::None(cause) => return Err(Unreachable { cause, is_news: false }),
             }
-            now = Instant::now();
+            way = self.way(Instant::now());
         }
     }
 
-    fn way(self: &Arc<Self>, now: Instant) -> Way {
+    /// The way to a lease, which may be there already.
+    pub fn way(self: &Arc<Self>, now: Instant) -> Way {
         let mut state = self.state();
         state.connections.retain(|it| it.is_open());
         let least_busy = state.connections.iter().min_by_key(|it| it.load());

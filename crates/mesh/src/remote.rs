@@ -58,31 +58,49 @@ impl Remote {
     }
 
     /// Sends a request whose body cannot be had twice.
-    pub async fn stream(&self, request: Request<Body>) -> Result<Response<Body>, Error> {
-        self.send(request.map(Outgoing::Stream), || None).await
+    pub fn stream(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Body>, Error>> {
+        self.send(request.map(Outgoing::Stream), || None)
     }
 
     /// Sends a request, and the one that came back or is made `anew` where that certainly is not a
     /// second time.
-    async fn send(
+    fn send(
         &self,
-        mut request: Request<Outgoing>,
+        request: Request<Outgoing>,
+        anew: impl Fn() -> Option<Request<Outgoing>>,
+    ) -> impl Future<Output = Result<Response<Body>, Error>> {
+        let sending = self.admitted(&[]).map(|it| it.send(request));
+        async move {
+            let sent = sending?.await;
+            match sent.unprocessed {
+                None => sent.answer,
+                Some(_) => Box::pin(self.resend(sent, anew)).await,
+            }
+        }
+    }
+
+    /// Sends again what came back, or what is made anew.
+    async fn resend(
+        &self,
+        mut sent: Sent,
         anew: impl Fn() -> Option<Request<Outgoing>>,
     ) -> Result<Response<Body>, Error> {
         let mut tried = Vec::new();
-        loop {
-            let admitted = self.admitted(&tried)?;
-            let address = admitted.address().clone();
-            let Sent { answer, request: unsent, unprocessed } = admitted.send(request).await;
-            let Some(mut verdict) = unprocessed else { return answer };
+        while let Some(mut verdict) = sent.unprocessed {
+            let unsent = sent.request.map(|it| *it);
             let again = if tried.len() < RESENDS { unsent.or_else(&anew) } else { None };
             let Some(again) = again else {
                 verdict.reach(Outcome::Failure);
-                return answer;
+                break;
             };
-            request = again;
-            tried.push(address);
+            tried.push(verdict.address().clone());
+            drop(verdict);
+            sent = self.admitted(&tried)?.send(again).await;
         }
+        sent.answer
     }
 
     fn admitted(&self, tried: &[Arc<Address>]) -> Result<Admitted, Error> {

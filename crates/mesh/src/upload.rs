@@ -1,13 +1,12 @@
 //! Sends a body that comes bit by bit, no faster than its reader takes it.
 
 use std::{
-    future::poll_fn,
+    future::{Future as _, poll_fn},
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
-use futures::poll;
 use h2::{Reason, SendStream};
 use http_body::{Body as _, Frame};
 use tokio_util::task::AbortOnDropHandle;
@@ -15,10 +14,10 @@ use tonic::{Status, body::Body};
 
 /// Sends what is there of `body` now, and the rest in a task that ends with the handle. Whoever
 /// drops the handle before the body's end resets the stream.
-pub(crate) async fn upload(body: Body, stream: SendStream<Bytes>) -> Option<AbortOnDropHandle<()>> {
-    // Most bodies are there as a whole, and need no task.
+pub(crate) fn upload(body: Body, stream: SendStream<Bytes>) -> Option<AbortOnDropHandle<()>> {
     let mut sending = Box::pin(send(body, stream));
-    match poll!(&mut sending) {
+    // Most bodies are there as a whole, and need no task. The task looks again who is to be woken.
+    match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(()) => None,
         Poll::Pending => Some(AbortOnDropHandle::new(tokio::spawn(sending))),
     }
