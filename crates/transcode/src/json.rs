@@ -50,7 +50,7 @@ impl<'a> Scanner<'a> {
     /// Passes over these bytes if they are next, white space before them not included.
     #[inline]
     pub(crate) fn accept_bytes(&mut self, bytes: &[u8]) -> bool {
-        let found = self.text.as_bytes()[self.offset..].starts_with(bytes);
+        let found = starts_with(&self.text.as_bytes()[self.offset..], bytes);
         self.offset += if found { bytes.len() } else { 0 };
         found
     }
@@ -271,6 +271,24 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// `bytes.starts_with(short)`, without a call for what mostly is a few bytes long.
+#[inline]
+fn starts_with(bytes: &[u8], short: &[u8]) -> bool {
+    let Some(front) = bytes.get(..short.len()) else { return false };
+    match short.len() {
+        8.. => {
+            let words = front.as_chunks::<8>().0.iter().zip(short.as_chunks::<8>().0);
+            words.fold(true, |same, (one, other)| same & (one == other))
+                && front.last_chunk::<8>() == short.last_chunk::<8>()
+        }
+        4.. => {
+            front.first_chunk::<4>() == short.first_chunk::<4>()
+                && front.last_chunk::<4>() == short.last_chunk::<4>()
+        }
+        _ => front.iter().eq(short),
+    }
+}
+
 /// Whether the whole text is a JSON number.
 pub(crate) fn is_number(text: &[u8]) -> bool {
     number_length(text) == Some(text.len())
@@ -404,6 +422,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_front_is_told_from_another(text in "[ab]{0,24}", short in "[ab]{0,20}", at in 0..24usize) {
+            let (text, short) = (text.as_bytes(), short.as_bytes());
+            prop_assert_eq!(starts_with(text, short), text.starts_with(short));
+            prop_assert!(starts_with(text, &text[..at.min(text.len())]));
+        }
+
         #[test]
         fn eight_bytes_at_a_time_finds_what_one_at_a_time_does(bytes: Vec<u8>) {
             prop_assert_eq!(plain_length(&bytes), naive(&bytes));

@@ -91,8 +91,39 @@ fn scaled(text: &str) -> Option<i128> {
     Some(value * 10i128.pow(exponent as u32))
 }
 
+/// The powers of ten that a short decimal is divided by.
+const TENS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// The value of a JSON number of at most 15 digits and without an exponent, which most are. Its
+/// digits and the power of ten are exact doubles, so their quotient is rounded once and right
+/// (Clinger, "How to Read Floating Point Numbers Accurately", 1990).
+fn short_decimal(text: &[u8]) -> Option<f64> {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let (mut mantissa, mut point) = (0u64, None);
+    for (at, byte) in digits.iter().take(17).enumerate() {
+        match byte {
+            b'0'..=b'9' => mantissa = mantissa * 10 + u64::from(byte - b'0'),
+            b'.' if point.is_none() => point = Some(at),
+            _ => return None,
+        }
+    }
+    let whole = point.unwrap_or(digits.len());
+    let fraction = point.map_or(0, |at| digits.len() - at - 1);
+    let has_leading_zero = whole > 1 && digits[0] == b'0';
+    let ends_well = point.is_none() || fraction > 0;
+    if whole == 0 || has_leading_zero || !ends_well || whole + fraction > 15 {
+        return None;
+    }
+    let value = mantissa as f64 / TENS[fraction];
+    Some(if digits.len() < text.len() { -value } else { value })
+}
+
 /// A double that is not infinite unless the text says so.
 pub(crate) fn double(text: &str) -> Result<f64> {
+    if let Some(value) = short_decimal(text.as_bytes()) {
+        return Ok(value);
+    }
     let value = match text {
         "NaN" => return Ok(f64::NAN),
         "Infinity" => return Ok(f64::INFINITY),
@@ -192,6 +223,19 @@ mod tests {
             ("0x1", None),
         ] {
             assert_eq!(whole(text), value, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_short_decimal_is_read_as_every_reader_reads_it(text in "-?[0-9]{0,9}(\\.[0-9]{0,9})?") {
+            if let Some(value) = short_decimal(text.as_bytes()) {
+                prop_assert!(is_number(text.as_bytes()), "{}", text);
+                prop_assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits());
+            } else {
+                let digits = text.bytes().filter(u8::is_ascii_digit).count();
+                prop_assert!(!is_number(text.as_bytes()) || digits > 15, "{}", text);
+            }
         }
     }
 
