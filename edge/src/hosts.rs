@@ -86,11 +86,10 @@ impl Reach {
 
 /// A host without its port and the root's dot.
 fn bare(host: &str) -> &str {
-    let port = match host.rfind(']') {
-        Some(bracket) => host[bracket..].find(':').map(|it| bracket + it),
-        None => host.find(':'),
+    let name = match host.starts_with('[').then(|| host.find(']')).flatten() {
+        Some(bracket) => &host[..=bracket],
+        None => host.find(':').map_or(host, |port| &host[..port]),
     };
-    let name = &host[..port.unwrap_or(host.len())];
     name.strip_suffix('.').unwrap_or(name)
 }
 

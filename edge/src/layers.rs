@@ -7,7 +7,6 @@ pub(crate) mod coding;
 pub(crate) mod cors;
 mod limits;
 mod oauth_client;
-mod panic;
 mod rate;
 mod requests;
 mod routes;
@@ -18,8 +17,8 @@ use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Response};
 use kit::layers::{
-    BrandScope, Check, Finding, Introspect, Next, PhiSafeView, ReceiptShown, Scope, admit, around,
-    through,
+    BrandScope, Check, Finding, Introspect, Next, PanicGuard, PhiSafeView, ReceiptShown, Scope,
+    admit, around, through,
 };
 use tonic::{Status, body::Body};
 use tower::{Layer as _, ServiceBuilder};
@@ -46,8 +45,7 @@ pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
         .layer_fn(|it| requests::requests(parts, Next::new(it))) // First: every outcome has an id and a log line.
         .layer(through(ContentCoding)) // What is worded may be compressed.
         .layer(through(Wording(parts.clone()))) // Refusals get the caller's form, here only.
-        .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
-        .layer(panic::layer()) // A panic is one failed request, not a dead process.
+        .layer(PanicGuard) // A panic is one failed request, not a dead process.
         .layer_fn(|it| limits::limits(parts, it)) // Malformed, too large or too slow: no further.
         .service(routes::router(parts, ways)) // Which method, and what guards it?
 }

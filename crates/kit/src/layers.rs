@@ -24,6 +24,7 @@ use tonic::{Status, body::Body};
 use tower::{ServiceBuilder, util::BoxCloneSyncService};
 
 pub use admission::{Admit, Admitted, BrandScope, Check, Finding, Introspect, Scope, admit};
+pub use panic::{Guarded, PanicGuard};
 pub use passage::{Behind, Outward, Passage, Passing, Through, through};
 pub use receipt::{Receipt, ReceiptShown, owes_receipt};
 pub use safe_view::{PhiSafeView, SafeView};
@@ -54,8 +55,7 @@ pub(crate) fn stack(
         .service(routes);
     let outer = ServiceBuilder::new()
         .layer(around((), request::request)) // First: every outcome has an id, a span, a log line.
-        .map_response(|it: Response<_>| it.map(Body::new)) // The panic guard has its own bodies.
-        .layer(panic::layer()) // A panic is one failed call, not a dead process.
+        .layer(PanicGuard) // A panic is one failed call, not a dead process.
         .layer(around(route::Routes { methods, pages, page }, route::route)) // What guards it?
         .layer(around((), deadline::deadline)) // Before any work is paid for.
         .service(admitted);

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::{grpc, layers::coding::Coding};
 
+/// As many headers as an answer mostly has.
+const HEADERS: usize = 12;
+
 pub(crate) async fn call(ongoing: Ongoing, body: Body) -> Result<Response<Body>, Status> {
     let preference = ongoing.preference()?;
     let streams_up = ongoing.called().plan.is_client_streaming();
@@ -138,6 +141,7 @@ fn worded(
 fn tagged(words: transcode::Response, etag: Option<HeaderValue>) -> Response<Body> {
     let mut response = Response::new(Body::new(Full::from(words.body)));
     *response.status_mut() = words.status;
+    response.headers_mut().reserve(HEADERS);
     if let Some(content_type) = words.content_type {
         put(response.headers_mut(), header::CONTENT_TYPE, &content_type);
     }
