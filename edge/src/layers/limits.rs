@@ -11,7 +11,7 @@ use std::{
 use futures::FutureExt as _;
 use http::{HeaderMap, HeaderName, Request, Version, header};
 use kit::{BRAND_ID, Error, IDEMPOTENCY_KEY, Result};
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tonic::{Code, body::Body};
 
 use super::{coding::Coding, refuse};
@@ -52,23 +52,25 @@ impl Allowance {
 /// The layer above `next`.
 pub(crate) fn limits(parts: &Arc<Parts>, next: Next) -> Next {
     Next::choice((parts.clone(), next), |(parts, next), request| {
-        let within = match allow(parts, &request) {
-            Ok(within) => within,
+        let allowance = match allow(parts, &request) {
+            Ok(allowance) => allowance,
             Err(error) => return Box::pin(ready(Ok(refuse(error)))),
         };
-        let answer = timeout(within, next.answer(request));
-        Box::pin(answer.map(move |it| it.unwrap_or_else(|_| Ok(refuse(too_slow(within))))))
+        let limit = parts.config.limits.timeout;
+        let late = move |_| Ok(refuse(too_slow(allowance.within(limit))));
+        let answer = timeout_at(allowance.until(limit).into(), next.answer(request));
+        Box::pin(answer.map(move |it| it.unwrap_or_else(late)))
     })
 }
 
 /// How long a request may take that is as it should be.
-fn allow(parts: &Parts, request: &Request<Body>) -> Result<Duration> {
+fn allow(parts: &Parts, request: &Request<Body>) -> Result<Allowance> {
     let limits = &parts.config.limits;
     check(limits, parts.largest_body, request)?;
     let record = Record::of(request.extensions());
     let allowance = Allowance { began: record.began, asked: asked(request.headers())? };
     let _ = record.allowance.set(allowance);
-    Ok(allowance.within(limits.timeout))
+    Ok(allowance)
 }
 
 fn too_slow(within: Duration) -> Error {
