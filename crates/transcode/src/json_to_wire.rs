@@ -10,15 +10,24 @@ use std::collections::HashSet;
 use crate::fault::{Fault, Within, broken};
 use crate::json::Scanner;
 use crate::number::{enum_number, put_number};
-use crate::plan::{FieldPlan, Kind, MessageId, MessagePlan, Plans, Shape, Style, WellKnown};
+use crate::plan::{
+    EnumId, FieldPlan, Kind, MessageId, MessagePlan, Plans, Shape, Style, WellKnown,
+};
 use crate::seen::Seen;
 use crate::text::{enum_by_name, put_text, put_well_known};
-use crate::wire::{END_GROUP, LENGTH, close_length, open_length, put_sized, put_tag, put_varint};
+use crate::wire::{
+    END_GROUP, LENGTH, close_length, close_length_of, open_length, open_length_of, put_sized,
+    put_tag, put_varint,
+};
 
 type Result<T> = std::result::Result<T, Fault>;
 
 /// How many of the next fields' names are compared before a name is looked up.
 const PREDICTED: usize = 3;
+/// How many of the next values of an enum are compared before a name is looked up.
+const LIKELY: usize = 8;
+/// How many levels of messages are told apart by their usual size.
+const LEVELS: usize = 8;
 /// How much of an unknown name an error repeats.
 const NAME_SHOWN: usize = 64;
 
@@ -40,7 +49,7 @@ pub(crate) fn put_message(
     style: Style,
     unknown: Unknown,
 ) -> Result<()> {
-    let mut decoder = Decoder { plans, style, unknown, scanner: Scanner::new(text), out };
+    let mut decoder = Decoder::new(out, plans, text, style, unknown);
     decoder.message(id, 0)?;
     decoder.scanner.end()
 }
@@ -53,8 +62,7 @@ pub(crate) fn put_field(
     text: &str,
     style: Style,
 ) -> Result<()> {
-    let scanner = Scanner::new(text);
-    let mut decoder = Decoder { plans, style, unknown: Unknown::Reject, scanner, out };
+    let mut decoder = Decoder::new(out, plans, text, style, Unknown::Reject);
     if !decoder.is_absent(field)? {
         decoder.field(field, 0).within(&field.name)?;
     }
@@ -69,8 +77,7 @@ pub(crate) fn put_element(
     text: &str,
     style: Style,
 ) -> Result<()> {
-    let scanner = Scanner::new(text);
-    let mut decoder = Decoder { plans, style, unknown: Unknown::Reject, scanner, out };
+    let mut decoder = Decoder::new(out, plans, text, style, Unknown::Reject);
     match field.shape {
         Shape::List { .. } => decoder.element(field, false, 0)?,
         _ if decoder.is_absent(field)? => {}
@@ -85,9 +92,23 @@ pub(crate) struct Decoder<'a> {
     unknown: Unknown,
     pub(crate) scanner: Scanner<'a>,
     pub(crate) out: &'a mut Vec<u8>,
+    /// How many bytes the length of the last message needed, by level: the elements of a list are
+    /// mostly of a size.
+    widths: [u8; LEVELS],
 }
 
 impl<'a> Decoder<'a> {
+    fn new(
+        out: &'a mut Vec<u8>,
+        plans: &'a Plans,
+        text: &'a str,
+        style: Style,
+        unknown: Unknown,
+    ) -> Self {
+        let scanner = Scanner::new(text);
+        Self { plans, style, unknown, scanner, out, widths: [1; LEVELS] }
+    }
+
     pub(crate) fn message(&mut self, id: MessageId, depth: u32) -> Result<()> {
         let plans = self.plans;
         let plan = plans.message(id);
@@ -298,9 +319,11 @@ impl<'a> Decoder<'a> {
             Kind::Bool => self.boolean()?,
             Kind::Enum(_) => return self.enumeration(kind),
             Kind::Message(id) => {
-                let start = open_length(self.out);
+                let level = LEVELS.min(depth as usize + 1) - 1;
+                let width = self.widths[level].into();
+                let start = open_length_of(self.out, width);
                 self.message(id, depth)?;
-                close_length(self.out, start);
+                self.widths[level] = close_length_of(self.out, start, width) as u8;
             }
             Kind::Group(id) => self.message(id, depth)?,
             _ => self.number(kind)?,
@@ -346,6 +369,10 @@ impl<'a> Decoder<'a> {
         let Kind::Enum(id) = kind else { return Ok(false) };
         let number = match self.scanner.peek() {
             Some(b'"') => {
+                if let Some(number) = self.likely_value(id) {
+                    put_varint(self.out, i64::from(number) as u64);
+                    return Ok(true);
+                }
                 let name = self.scanner.string()?;
                 match enum_by_name(self.plans, self.style, id, &name) {
                     Err(_) if self.unknown == Unknown::Ignore => return Ok(false),
@@ -360,6 +387,13 @@ impl<'a> Decoder<'a> {
         };
         put_varint(self.out, i64::from(number) as u64);
         Ok(true)
+    }
+
+    /// The value that is next by its own name, if it is one of the first.
+    fn likely_value(&mut self, id: EnumId) -> Option<i32> {
+        let values = self.plans.enumeration(id).values.iter().take(LIKELY);
+        let mut values = values.map(|it| (it.number, it.quoted(self.style)));
+        values.find(|(_, name)| self.scanner.accept_bytes(name)).map(|(number, _)| number)
     }
 
     pub(crate) fn string(&mut self, rule: &'static str) -> Result<Cow<'a, str>> {

@@ -223,22 +223,46 @@ pub(crate) fn open_length(out: &mut Vec<u8>) -> usize {
     out.len()
 }
 
+/// Reserves as many bytes for the length of what follows as it is likely to need.
+#[inline]
+pub(crate) fn open_length_of(out: &mut Vec<u8>, width: usize) -> usize {
+    out.resize(out.len() + width, 0);
+    out.len()
+}
+
 /// Patches the length reserved by [`open_length`]; what follows moves if it needs more bytes.
+#[inline]
 pub(crate) fn close_length(out: &mut Vec<u8>, start: usize) {
+    close_length_of(out, start, 1);
+}
+
+/// Patches the length reserved by [`open_length_of`], and tells how many bytes it needed; what
+/// follows moves if that is another number.
+#[inline]
+pub(crate) fn close_length_of(out: &mut Vec<u8>, start: usize, width: usize) -> usize {
     let length = out.len() - start;
-    if length < 0x80 {
-        out[start - 1] = length as u8;
-        return;
+    let needed = varint_length(length);
+    let at = start - width;
+    if needed != width {
+        move_to(out, start, at + needed);
     }
-    let more = varint_length(length) - 1;
-    out.resize(out.len() + more, 0);
-    out.copy_within(start..start + length, start + more);
     let mut rest = length;
-    for byte in &mut out[start - 1..start + more - 1] {
+    for byte in &mut out[at..at + needed - 1] {
         *byte = rest as u8 | 0x80;
         rest >>= 7;
     }
-    out[start + more - 1] = rest as u8;
+    out[at + needed - 1] = rest as u8;
+    needed
+}
+
+/// Moves what begins at `from` so that it begins at `to` and is the end.
+fn move_to(out: &mut Vec<u8>, from: usize, to: usize) {
+    let length = out.len() - from;
+    if from < to {
+        out.resize(to + length, 0);
+    }
+    out.copy_within(from..from + length, to);
+    out.truncate(to + length);
 }
 
 /// How many bytes a length takes as a varint.
@@ -262,11 +286,15 @@ mod tests {
         }
 
         #[test]
-        fn a_patched_length_covers_exactly_the_content(length in 0usize..70_000) {
+        fn a_patched_length_covers_exactly_the_content(
+            length in prop_oneof![0usize..70_000, 120..136usize],
+            width in 1..4usize,
+        ) {
             let mut out = vec![7];
-            let start = open_length(&mut out);
+            let start = open_length_of(&mut out, width);
             out.extend((0..length).map(|i| i as u8));
-            close_length(&mut out, start);
+            let needed = close_length_of(&mut out, start, width);
+            prop_assert_eq!((needed, out.len()), (varint_length(length), 1 + needed + length));
             let mut reader = Reader::new(&out[1..]);
             let content = reader.length_delimited().unwrap();
             prop_assert!(reader.is_empty() && content.len() == length);

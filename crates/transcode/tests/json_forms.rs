@@ -4,6 +4,8 @@
 
 mod support;
 
+use prost::Message as _;
+use prost_reflect::DynamicMessage;
 use serde_json::{Value, json};
 use support::every;
 use transcode::{Defaults, Enums, PrintOptions, Style, Unknown};
@@ -280,4 +282,24 @@ fn a_list_may_be_interrupted_by_fields_that_are_unknown_or_of_another_wire_type(
     }
     let map = [&b"\x9a\x03\x03\x0a\x01a"[..], unknown, b"\x9a\x03\x03\x0a\x01b"].concat();
     assert_eq!(json(&map), r#"{"textToText":{"a":"","b":""}}"#);
+}
+
+#[test]
+fn messages_of_any_size_may_follow_each_other() {
+    let child = |length: usize| json!({"text": "a".repeat(length), "child": {"int": 1}});
+    let sizes = [1, 117, 118, 119, 120, 130, 16_400, 2, 200, 70_000, 3, 300];
+    let children: Vec<Value> = sizes.into_iter().map(child).collect();
+    let json = json!({"children": children}).to_string();
+    let wire = every().to_wire(json.as_bytes(), Style::Canonical, Unknown::Reject).unwrap();
+    let read = DynamicMessage::decode(support::descriptor(), &wire[..]).unwrap();
+    // No length takes more bytes than it needs.
+    assert_eq!(read.encoded_len(), wire.len());
+    let again = every().to_json(&wire, Style::Canonical).unwrap();
+    let (again, sent): (Value, Value) =
+        (serde_json::from_slice(&again).unwrap(), serde_json::from_str(&json).unwrap());
+    let texts = |it: &Value| -> Vec<usize> {
+        let children = it["children"].as_array().unwrap().iter();
+        children.map(|it| it["text"].as_str().unwrap_or_default().len()).collect()
+    };
+    assert_eq!(texts(&again), texts(&sent));
 }
