@@ -1,4 +1,4 @@
-//! What was measured, as a document: medians, ratios, and targets kept or missed.
+//! What was measured, as a document: medians, ratios round by round, and targets kept or missed.
 
 use std::fmt::Write as _;
 
@@ -43,7 +43,6 @@ pub fn replace(document: &str, report: &str) -> Option<String> {
 }
 
 fn table(group: &Group) -> String {
-    let cpu = |peer: Peer| median(group.of(peer)?, |it| it.cpu);
     let size = |text: &Text| text.of(Dialect::Canonical).len();
     let bodies = match (size(&group.workload.body), size(&group.workload.json)) {
         (0, out) => format!("{out} B out"),
@@ -60,16 +59,18 @@ fn table(group: &Group) -> String {
     text += "| | CPU µs/request | to Envoy | to the floor | requests/s | p50 ms | p99 ms |\n";
     text += "|---|---|---|---|---|---|---|\n";
     for series in &group.series {
-        text += &row(series, cpu(Peer::Envoy), cpu(Peer::Floor));
+        text += &row(series, group.of(Peer::Envoy), group.of(Peer::Floor));
     }
     text + &verdicts(group) + "\n"
 }
 
-fn row(series: &Series, envoy: Option<f64>, floor: Option<f64>) -> String {
+fn row(series: &Series, envoy: Option<&Series>, floor: Option<&Series>) -> String {
     let of = |read: fn(&Round) -> f64| median(series, read).unwrap_or(f64::NAN);
     let cpu = of(|it| it.cpu);
     let (least, most) = range(series, |it| it.cpu);
-    let ratio = |to: Option<f64>| to.map_or("–".into(), |it| format!("{:.2}", cpu / it));
+    let ratio = |to: Option<&Series>| {
+        to.and_then(|it| ratio(series, it)).map_or("–".into(), |it| format!("{it:.2}"))
+    };
     let waits = if of(|it| it.used) < SATURATED { "*" } else { "" };
     format!(
         "| {} | {cpu:.1} ({least:.1}–{most:.1}) | {} | {} | {:.0}{waits} | {:.2} | {:.2} |\n",
@@ -88,19 +89,20 @@ fn verdicts(group: &Group) -> String {
         return String::new();
     };
     let targets = group.workload.targets;
+    let share = group.of(Peer::Envoy).and_then(|it| ratio(edge, it));
     let told = [
-        ("CPU µs/request", targets.cpu, median(edge, |it| it.cpu)),
-        ("p99 ms", targets.p99, median(edge, |it| it.load.p99)),
+        ("CPU µs/request", 1, targets.cpu, median(edge, |it| it.cpu)),
+        ("share of Envoy's", 3, targets.share(), share),
+        ("p99 ms", 1, targets.p99, median(edge, |it| it.load.p99)),
     ];
-    let lines =
-        told.into_iter().filter_map(|(what, most, found)| Some(verdict(what, most?, found?)));
-    let lines: Vec<_> = lines.collect();
+    let line = |(what, digits, most, found)| Some(verdict(what, digits, most?, found?));
+    let lines: Vec<_> = told.into_iter().filter_map(line).collect();
     if lines.is_empty() { String::new() } else { format!("\n{}\n", lines.join("; ")) }
 }
 
-fn verdict(what: &str, most: f64, found: f64) -> String {
+fn verdict(what: &str, digits: usize, most: f64, found: f64) -> String {
     let verdict = if found <= most { "kept" } else { "**missed**" };
-    format!("{what}: target {most}, measured {found:.1}: {verdict}")
+    format!("{what}: target {most:.digits$}, measured {found:.digits$}: {verdict}")
 }
 
 fn memory(footprints: &[Footprint]) -> String {
@@ -112,8 +114,8 @@ fn memory(footprints: &[Footprint]) -> String {
         let _ = writeln!(text, "| {} | {idle:.1} | {loaded:.1} | {most:.1} |", it.peer.name());
     }
     if let Some(edge) = footprints.iter().find(|it| it.peer == Peer::Edge) {
-        let idle = verdict("idle MiB", MEMORY.0, mib(edge.idle.now));
-        let loaded = verdict("loaded MiB", MEMORY.1, mib(edge.loaded.now));
+        let idle = verdict("idle MiB", 1, MEMORY.0, mib(edge.idle.now));
+        let loaded = verdict("loaded MiB", 1, MEMORY.1, mib(edge.loaded.now));
         let _ = write!(text, "\n{idle}; {loaded}\n");
     }
     text + "\n"
@@ -136,6 +138,13 @@ impl Group {
     fn of(&self, peer: Peer) -> Option<&Series> {
         self.series.iter().find(|it| it.peer == peer)
     }
+}
+
+/// The CPU time of one by that of another, round by round, as they took turns: a machine that
+/// is slower for a while is so for both.
+fn ratio(series: &Series, to: &Series) -> Option<f64> {
+    let rounds = series.rounds.iter().zip(&to.rounds);
+    middle(&mut rounds.map(|(one, other)| one.cpu / other.cpu).collect::<Vec<_>>())
 }
 
 fn median(series: &Series, read: impl Fn(&Round) -> f64) -> Option<f64> {
@@ -191,11 +200,16 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_of_medians_and_targets_have_verdicts() {
+    fn ratios_are_of_rounds_and_targets_have_verdicts() {
         let kept = text(14.0, 0.0);
         assert!(kept.contains("| 14.0 (14.0–99.0) | 0.40 | 1.40 | 1000 | 0.90 | 1.25 |"), "{kept}");
-        assert!(kept.contains("target 14, measured 14.0: kept"), "{kept}");
+        assert!(kept.contains("target 14.0, measured 14.0: kept"), "{kept}");
+        assert!(
+            kept.contains("share of Envoy's: target 0.392, measured 0.400: **missed**"),
+            "{kept}"
+        );
         assert!(text(14.1, 0.0).contains("measured 14.1: **missed**"));
+        assert!(text(13.6, 0.0).contains("target 0.392, measured 0.389: kept"));
     }
 
     #[test]
