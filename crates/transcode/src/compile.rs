@@ -9,6 +9,7 @@ use crate::plan::{
     EnumId, EnumPlan, EnumValuePlan, FieldPlan, Kind, MessageId, MessagePlan, Phi, Plans, Shape,
     WellKnown,
 };
+use crate::verbatim::Verbatim;
 
 /// Field numbers below this are looked up in a table.
 const SMALL: u32 = 256;
@@ -180,7 +181,7 @@ fn default_json_name(name: &str) -> String {
 }
 
 /// `,"name":`, ready to be written and, without the comma, to be compared.
-fn key(name: &str) -> Box<[u8]> {
+fn key(name: &str) -> Verbatim {
     let mut key = vec![b','];
     crate::json::write_string(&mut key, name);
     key.push(b':');
@@ -276,7 +277,7 @@ fn snake_case(name: &str) -> String {
     snake
 }
 
-fn quoted(name: &str) -> Box<[u8]> {
+fn quoted(name: &str) -> Verbatim {
     let mut quoted = Vec::new();
     crate::json::write_string(&mut quoted, name);
     quoted.into()

@@ -41,6 +41,7 @@ mod template;
 mod text;
 mod time;
 mod update_mask;
+mod verbatim;
 mod well_known_to_json;
 mod well_known_to_wire;
 mod wire;

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use crate::verbatim::Verbatim;
 use crate::wire;
 
 /// How JSON spells what protobuf leaves open.
@@ -70,9 +71,9 @@ pub(crate) struct FieldPlan {
     pub(crate) json_name: Box<str>,
     pub(crate) phi: Option<Phi>,
     /// `,"jsonName":`
-    pub(crate) canonical_key: Box<[u8]>,
+    pub(crate) canonical_key: Verbatim,
     /// `,"declared_name":`, or the `json_name` that the contract gives.
-    pub(crate) rest_key: Box<[u8]>,
+    pub(crate) rest_key: Verbatim,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,9 +145,9 @@ pub(crate) struct EnumPlan {
 pub(crate) struct EnumValuePlan {
     pub(crate) number: i32,
     /// `"NAME"`
-    pub(crate) canonical: Box<[u8]>,
+    pub(crate) canonical: Verbatim,
     /// `"name"`
-    pub(crate) rest: Box<[u8]>,
+    pub(crate) rest: Verbatim,
 }
 
 impl Plans {
@@ -201,7 +202,7 @@ impl MessagePlan {
 
 impl FieldPlan {
     #[inline]
-    pub(crate) fn key(&self, style: Style) -> &[u8] {
+    pub(crate) fn key(&self, style: Style) -> &Verbatim {
         match style {
             Style::Canonical => &self.canonical_key,
             Style::Rest => &self.rest_key,
@@ -289,7 +290,7 @@ impl EnumPlan {
 }
 
 impl EnumValuePlan {
-    pub(crate) fn quoted(&self, style: Style) -> &[u8] {
+    pub(crate) fn quoted(&self, style: Style) -> &Verbatim {
         match style {
             Style::Canonical => &self.canonical,
             Style::Rest => &self.rest,

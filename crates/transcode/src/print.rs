@@ -1,6 +1,7 @@
 //! What an answer's JSON may differ in: names, absent values and enums.
 
 use crate::plan::{EnumValuePlan, FieldPlan, Kind, MessagePlan, Shape, Style};
+use crate::verbatim::Verbatim;
 
 /// How messages are written as JSON: a [`Style`], and what differs from it. Protobuf calls these
 /// `JsonPrintOptions`. Requests are read in every way that they can be written in.
@@ -70,7 +71,7 @@ impl PrintOptions {
 
     /// How a value of an enum is written; none if it is its number.
     #[inline]
-    pub(crate) fn quoted(self, value: &EnumValuePlan) -> Option<&[u8]> {
+    pub(crate) fn quoted(self, value: &EnumValuePlan) -> Option<&Verbatim> {
         (self.enums == Enums::Names).then(|| value.quoted(self.style))
     }
 }

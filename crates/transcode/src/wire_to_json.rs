@@ -187,7 +187,7 @@ impl<'a> Encoder<'a> {
         if self.print.has_no_zero(field) {
             return Ok(());
         }
-        self.out.extend_from_slice(field.key(self.print.style));
+        field.key(self.print.style).put(&mut self.out);
         if field.is_repeated() {
             self.out.extend_from_slice(field.empty());
             return Ok(());
@@ -205,7 +205,7 @@ impl<'a> Encoder<'a> {
     ) -> Result<(), Halt> {
         let start = self.out.len();
         let key = field.key(self.print.style);
-        self.out.extend_from_slice(key);
+        key.put(&mut self.out);
         let is_default = self.field_value(field, wire_type, reader, depth)?;
         // A closed enum's undeclared number is unknown to the message, default or not.
         let undeclared = self.out.len() == start + key.len();
@@ -397,7 +397,7 @@ impl<'a> Encoder<'a> {
             self.out.extend_from_slice(b"null");
         } else if let Some(value) = plan.value(number) {
             match self.print.quoted(value) {
-                Some(quoted) => self.out.extend_from_slice(quoted),
+                Some(quoted) => quoted.put(&mut self.out),
                 None => write_integer(&mut self.out, number),
             }
         } else if plan.closed {
