@@ -42,7 +42,7 @@ pub(crate) fn outer(parts: &Arc<Parts>, admitted: Next, pages: Next) -> Next {
     let named = named(parts, admitted.clone());
     let ways = Ways { admitted, named, pages };
     ServiceBuilder::new()
-        .layer_fn(|it| requests::requests(parts, Next::new(it))) // First: every outcome has an id and a log line.
+        .layer_fn(|it| requests::requests(parts, it)) // First: every outcome has an id and a log line.
         .layer(through(ContentCoding)) // What is worded may be compressed.
         .layer(through(Wording(parts.clone()))) // Refusals get the caller's form, here only.
         .layer(PanicGuard) // A panic is one failed request, not a dead process.

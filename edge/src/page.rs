@@ -77,8 +77,14 @@ pub(crate) fn forwarded(
     call::put(headers, REQUEST_ID, &record.request_id.0);
     headers.insert(FORWARDED_FOR, record.client.header.clone());
     headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    if let Some(host) = asked_host(record, &head.uri, &head.headers) {
-        call::put(headers, FORWARDED_HOST, host);
+    let named = head.headers.get(header::HOST);
+    match asked_host(record, &head.uri, &head.headers) {
+        // As it came, it need not be looked at again.
+        Some(host) if named.is_some_and(|it| it == host) => {
+            headers.extend(named.map(|it| (FORWARDED_HOST, it.clone())));
+        }
+        Some(host) => call::put(headers, FORWARDED_HOST, host),
+        None => {}
     }
 }
 

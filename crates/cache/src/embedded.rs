@@ -1,6 +1,6 @@
 //! The backend in this process: bounded maps behind sharded locks, with the semantics of Redis.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,7 +33,8 @@ struct Clock {
 
 /// Values by key, under one lock for each share of the keys.
 struct Sharded<T> {
-    hasher: RandomState,
+    /// Only spreads the keys: within a share they are hashed as a `HashMap` does.
+    hasher: foldhash::fast::RandomState,
     shards: [Mutex<T>; SHARDS],
 }
 
@@ -148,7 +149,7 @@ impl Clock {
 impl<T> Sharded<T> {
     fn new(shard: impl Fn() -> T) -> Self {
         let shards = std::array::from_fn(|_| Mutex::new(shard()));
-        Self { hasher: RandomState::new(), shards }
+        Self { hasher: Default::default(), shards }
     }
 
     fn shard(&self, key: &[u8]) -> MutexGuard<'_, T> {

@@ -6,24 +6,24 @@ use futures::FutureExt as _;
 use http::{HeaderValue, Request};
 use kit::{
     REQUEST_ID,
-    layers::{Answering, Next},
+    layers::{Answering, Below, Next},
 };
 use tonic::body::Body;
 use tracing::Instrument as _;
 
 use crate::{Parts, record::Record};
 
-/// The layer above `next`.
-pub(crate) fn requests(parts: &Arc<Parts>, next: Next) -> Next {
-    Next::choice((parts.clone(), next), |(parts, next), request| recorded(parts, next, request))
+/// The layer above what is `below`.
+pub(crate) fn requests(parts: &Arc<Parts>, below: impl Below) -> Next {
+    Next::choice((parts.clone(), below), |(parts, below), request| recorded(parts, below, request))
 }
 
-fn recorded(parts: &Parts, next: &Next, mut request: Request<Body>) -> Answering {
+fn recorded(parts: &Parts, below: &impl Below, mut request: Request<Body>) -> Answering {
     let record = Arc::new(Record::new(&mut request, &parts.config.trusted_proxies));
     request.extensions_mut().insert(record.request_id.clone());
     request.extensions_mut().insert(record.clone());
     let span = tracing::info_span!("request", request_id = &*record.request_id.0);
-    let answer = span.in_scope(|| next.answer(request));
+    let answer = span.in_scope(|| below.answer(request));
     Box::pin(answer.instrument(span).map(move |answer| {
         let Ok(mut response) = answer;
         let _ = record.status.set(response.status());

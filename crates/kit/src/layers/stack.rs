@@ -9,10 +9,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use futures::FutureExt as _;
+use futures::{FutureExt as _, future::Either};
 use http::{Request, Response};
 use tonic::{Status, body::Body};
-use tower::{Layer, Service, ServiceExt as _};
+use tower::{Layer, Service, ServiceExt as _, util::Oneshot};
 
 /// The answer to one request. A failure is an answer too: a gRPC status.
 pub type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -37,6 +37,15 @@ pub trait Below:
     + Sync
     + 'static
 {
+    /// The answer to a request, begun at once where the service is ready.
+    fn answer(&self, request: Request<Body>) -> Either<Self::Future, Oneshot<Self, Request<Body>>> {
+        let mut service = self.clone();
+        // A service of a stack is ready at once. One that is not is waited for.
+        match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(_) => Either::Left(service.call(request)),
+            Poll::Pending => Either::Right(service.oneshot(request)),
+        }
+    }
 }
 
 impl<S> Below for S where
@@ -59,14 +68,7 @@ impl Next {
         if let Some(next) = (&service as &dyn Any).downcast_ref::<Self>() {
             return next.clone();
         }
-        Self(Arc::new(move |request| {
-            let mut service = service.clone();
-            // A service of a stack is ready at once. One that is not is waited for.
-            match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(_) => Box::pin(service.call(request)),
-                Poll::Pending => Box::pin(service.oneshot(request)),
-            }
-        }))
+        Self(Arc::new(move |request| Box::pin(service.answer(request))))
     }
 
     /// The rest of a stack as a function that chooses what answers.
