@@ -7,6 +7,7 @@ mod editions;
 mod protocol;
 mod suite;
 mod testee;
+mod unknown;
 
 use std::io;
 use std::path::Path;
@@ -20,8 +21,9 @@ fn main() -> anyhow::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => suite::run(),
         ["answer", descriptors] => {
-            let api = api(Path::new(descriptors))?;
-            let tally = testee::serve(&api, &mut io::stdin().lock(), &mut io::stdout().lock())?;
+            let pool = pool(Path::new(descriptors))?;
+            let (api, input, output) = (Api::build(&pool)?, io::stdin(), io::stdout());
+            let tally = testee::serve(&pool, &api, &mut input.lock(), &mut output.lock())?;
             eprintln!("testee: {tally}");
             Ok(())
         }
@@ -30,7 +32,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// The messages of the suite, from a descriptor set in JSON.
-fn api(path: &Path) -> anyhow::Result<Api> {
+fn pool(path: &Path) -> anyhow::Result<DescriptorPool> {
     let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     let mut set = serde_json::from_slice(&text)?;
     editions::lower(&mut set)?;
@@ -38,5 +40,5 @@ fn api(path: &Path) -> anyhow::Result<Api> {
     let message = descriptors.message("google.protobuf.FileDescriptorSet");
     let message = message.context("descriptors describe themselves")?;
     let wire = message.to_wire(&serde_json::to_vec(&set)?, Style::Canonical, Unknown::Ignore)?;
-    Ok(Api::build(&DescriptorPool::decode(wire.as_slice())?)?)
+    Ok(DescriptorPool::decode(wire.as_slice())?)
 }

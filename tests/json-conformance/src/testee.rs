@@ -1,15 +1,18 @@
 //! The testee: answers each case of the suite with the plan codec, as the edge uses it.
 //!
-//! The codec turns JSON into wire and wire into JSON. It never writes wire from wire, because
-//! the edge never does: a case that asks for that is skipped and counted, unless its input is
-//! malformed, which the codec must find.
+//! The codec turns JSON into wire and wire into JSON. A case that asks for wire from wire goes
+//! both ways, through JSON. What JSON has no place for does not survive that, so a case whose
+//! message has fields that its contract does not name is skipped and counted; the edge never
+//! takes that way itself.
 
 use std::fmt;
 use std::io::{Read, Write};
 
+use prost_reflect::DescriptorPool;
 use transcode::{Api, Message, ResponseError, Style, Unknown};
 
 use crate::protocol::{self, Answer, IGNORE_UNKNOWN, JSON, Payload, Request, WIRE};
+use crate::unknown;
 
 /// How many cases there were of each sort.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,6 +22,7 @@ pub struct Tally {
     wire_to_json: u32,
     wire_refused: u32,
     wire_to_wire: u32,
+    unknown_fields: u32,
     other_formats: u32,
 }
 
@@ -26,34 +30,42 @@ impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "answered: {} JSON to JSON, {} JSON to wire, {} wire to JSON, {} malformed wire; \
-             skipped: {} wire to wire, {} in other formats",
+            "answered: {} JSON to JSON, {} JSON to wire, {} wire to JSON, {} wire to wire, \
+             {} malformed wire; skipped: {} with unknown fields, {} in other formats",
             self.json_to_json,
             self.json_to_wire,
             self.wire_to_json,
-            self.wire_refused,
             self.wire_to_wire,
+            self.wire_refused,
+            self.unknown_fields,
             self.other_formats,
         )
     }
 }
 
 /// Answers until the pipe ends.
-pub fn serve(api: &Api, input: &mut impl Read, output: &mut impl Write) -> anyhow::Result<Tally> {
+pub fn serve(
+    pool: &DescriptorPool,
+    api: &Api,
+    input: &mut impl Read,
+    output: &mut impl Write,
+) -> anyhow::Result<Tally> {
     let mut tally = Tally::default();
     while let Some(request) = protocol::read(input)? {
-        protocol::write(output, answer(api, &request, &mut tally))?;
+        protocol::write(output, answer(pool, api, &request, &mut tally))?;
     }
     Ok(tally)
 }
 
-fn answer(api: &Api, request: &Request, tally: &mut Tally) -> Answer {
+fn answer(pool: &DescriptorPool, api: &Api, request: &Request, tally: &mut Tally) -> Answer {
     // The first request asks for failures that are known: there are none.
     if request.message_type == "conformance.FailureSet" {
         return Answer::Wire(Vec::new());
     }
-    let Some(message) = api.message(&request.message_type) else {
-        return Answer::RuntimeError(format!("no message {}", request.message_type));
+    let name = request.message_type.as_str();
+    let (Some(message), Some(descriptor)) = (api.message(name), pool.get_message_by_name(name))
+    else {
+        return Answer::RuntimeError(format!("no message {name}"));
     };
     let (sort, answer) = match (&request.payload, request.output) {
         (Some(Payload::Json(json)), JSON) => {
@@ -65,7 +77,14 @@ fn answer(api: &Api, request: &Request, tally: &mut Tally) -> Answer {
         (Some(Payload::Wire(wire)), JSON) => (&mut tally.wire_to_json, write(message, wire)),
         (Some(Payload::Wire(wire)), WIRE) => match write(message, wire) {
             refused @ Answer::ParseError(_) => (&mut tally.wire_refused, refused),
-            _ => (&mut tally.wire_to_wire, Answer::Skipped("no wire from wire".to_owned())),
+            _ if unknown::is_in(descriptor, wire) => {
+                let why = "JSON has no place for unknown fields".to_owned();
+                (&mut tally.unknown_fields, Answer::Skipped(why))
+            }
+            Answer::Json(json) => {
+                (&mut tally.wire_to_wire, read(message, &json, request, Answer::Wire))
+            }
+            other => (&mut tally.wire_to_wire, other),
         },
         _ => (&mut tally.other_formats, Answer::Skipped("neither wire nor JSON".to_owned())),
     };
