@@ -16,7 +16,7 @@ use std::{
 };
 
 use contract::{Method, Rate};
-use http::{Extensions, HeaderMap, HeaderValue, Request, header};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request, header};
 use kit::{
     Caller, Error, Result,
     layers::{Check, Finding},
@@ -25,7 +25,7 @@ use tonic::body::Body;
 use transcode::Route;
 
 use crate::{
-    Parts,
+    Parts, Served,
     page::asked_host,
     protocol::Protocol,
     record::{ClientAddress, Record, Target},
@@ -103,7 +103,7 @@ impl RequestOrigin {
         self.may_read.get().copied().unwrap_or_else(|| self.is_own || known())
     }
 
-    fn dress(&self, headers: &mut HeaderMap) {
+    fn dress(&self, headers: &mut HeaderMap, told: &[HeaderName]) {
         // A preflight of what is open has been granted to all.
         if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
             return;
@@ -111,7 +111,7 @@ impl RequestOrigin {
         headers.append(header::VARY, HeaderValue::from_name(header::ORIGIN));
         if self.may_read() {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, self.value.clone());
-            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, and(EXPOSED, told));
         }
     }
 
@@ -183,7 +183,8 @@ pub(crate) async fn preflight(
     let verb = headers.get(header::ACCESS_CONTROL_REQUEST_METHOD);
     let (Some(verb), Some(origin)) = (verb, record.origin.get()) else { return };
     answer.append(header::VARY, ASKED);
-    if method_at(parts, verb, path).is_some_and(is_open) {
+    let served = served_at(parts, verb, path);
+    if served.is_some_and(|it| is_open(it.method)) {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     } else {
         let may_call = origin.is_own || origin.is_registered().await;
@@ -193,17 +194,18 @@ pub(crate) async fn preflight(
         }
     }
     answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, allow.clone());
-    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
+    let metadata = served.map_or(&[][..], |it| &it.plan.metadata().request);
+    answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, and(ALLOWED, metadata));
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(MAX_AGE.as_secs()));
 }
 
-fn method_at(parts: &Parts, verb: &HeaderValue, path: &str) -> Option<&'static Method> {
+fn served_at(parts: &Parts, verb: &HeaderValue, path: &str) -> Option<Served> {
     if let Some(served) = parts.methods.get(path) {
-        return Some(served.method);
+        return Some(*served);
     }
     let verb = http::Method::from_bytes(verb.as_bytes()).ok()?;
     match parts.api.route(&verb, path) {
-        Route::Found(route) => Some(parts.methods[route.method().grpc_path()].method),
+        Route::Found(route) => Some(parts.methods[route.method().grpc_path()]),
         _ => None,
     }
 }
@@ -212,20 +214,31 @@ fn method_at(parts: &Parts, verb: &HeaderValue, path: &str) -> Option<&'static M
 /// without asking again, so one that no page asked for need not say that origins matter.
 pub(crate) fn dress(record: &Record, headers: &mut HeaderMap) {
     let asked = record.origin.get();
+    let told = record.called().map_or(&[][..], |it| &it.plan.metadata().response);
     match record.target.get() {
         Some(Target::Method(it)) if is_open(it.method) => {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
             if asked.is_some() {
-                headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+                headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, and(EXPOSED, told));
             }
         }
         Some(Target::Method(_)) | None => {
             if let Some(origin) = asked {
-                origin.dress(headers);
+                origin.dress(headers, told);
             }
         }
         Some(Target::Page(_) | Target::Own(_)) => {}
     }
+}
+
+/// A list of headers, and those that a method's contract names besides.
+fn and(list: HeaderValue, names: &[HeaderName]) -> HeaderValue {
+    if names.is_empty() {
+        return list;
+    }
+    let names = names.iter().map(HeaderName::as_str);
+    let all: Vec<_> = list.to_str().into_iter().chain(names).collect();
+    HeaderValue::try_from(all.join(", ")).expect("names of headers are ASCII")
 }
 
 /// Whether pages of every origin may call: what the public may read, and the token endpoint,

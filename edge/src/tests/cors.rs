@@ -137,6 +137,37 @@ async fn a_page_sees_an_answer_if_the_tokens_client_has_its_origin() {
 }
 
 #[tokio::test]
+async fn a_page_sends_and_sees_the_headers_that_the_contract_names() {
+    let (door, token) = open().await;
+    let allowed = "access-control-allow-headers";
+    for (path, method, names_them) in [
+        ("/v1/probe/tell/hi", "GET", true),
+        ("/loop.probe.v1.ProbeService/Tell", "POST", true),
+        ("/v1/probe/echo/hi", "GET", false),
+    ] {
+        let answer = door.send(preflight(path, APP, method), "").await;
+        let allowed = words(&answer, allowed);
+        assert!(allowed.contains("authorization"), "{path}");
+        for name in ["x-order", "x-key-bin"] {
+            assert_eq!(allowed.contains(name), names_them, "{name}: {path}");
+        }
+    }
+    for (path, status, names_them) in [
+        ("/v1/probe/tell/hi", 200, true),
+        ("/v1/probe/tell/missing", 404, true),
+        ("/v1/probe/echo/hi", 200, false),
+    ] {
+        let answer = door.send(from(APP, Method::GET, path, &token), "").await;
+        assert_eq!(answer.status, status, "{path}");
+        let exposed = words(&answer, EXPOSED);
+        assert!(exposed.contains("retry-after"), "{path}");
+        for name in ["x-told", "x-told-bin", "x-last"] {
+            assert_eq!(exposed.contains(name), names_them, "{name}: {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn another_clients_origin_is_no_better_than_a_strangers() {
     let (door, _token) = open().await;
     let grant = Grant::user("usr_2", "loop", &["read:probe", "write:probe"]);
