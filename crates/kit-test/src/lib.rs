@@ -10,6 +10,6 @@ mod world;
 
 pub use contract::{contract, package};
 pub use database::{Database, key, key_hex};
-pub use deadline::eventually;
+pub use deadline::{eventually, within};
 pub use identity::{FakeIdentity, Grant};
 pub use world::{TestClient, World};

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use kit_test::eventually;
+use kit_test::within;
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use crate::program::Stage;
@@ -61,8 +61,9 @@ async fn a_platform_killed_at_any_moment_of_the_story_loses_and_doubles_nothing(
     let reports = count(&mut admin, "SELECT count(*) FROM clinical.lab_reports").await;
     assert!(reports > 5, "the story got as far as recording: {reports} reports");
 
-    // Every event arrives, and has one effect.
-    eventually("every report on its timeline", || async {
+    // Every event arrives, and has one effect. What a platform held when it was killed comes again
+    // when it has been out of sight for half a minute.
+    within(Duration::from_secs(45), "every report on its timeline", || async {
         let mut admin = stage.database.admin().await;
         let told = count(
             &mut admin,
