@@ -221,7 +221,7 @@ fn pass_back<B>(metadata: &Metadata, told: &HeaderMap, response: &mut Response<B
 
 /// Reads a body of at most `most` bytes, coded and restored, to its end.
 pub(crate) async fn read(headers: &HeaderMap, body: Body, most: usize) -> Result<Bytes, Error> {
-    if body.is_end_stream() {
+    if body.is_end_stream() && !headers.contains_key(header::CONTENT_ENCODING) {
         return Ok(Bytes::new());
     }
     if most < usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) {

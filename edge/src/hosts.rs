@@ -86,10 +86,11 @@ impl Reach {
 
 /// A host without its port and the root's dot.
 fn bare(host: &str) -> &str {
-    let name = match host.starts_with('[').then(|| host.find(']')).flatten() {
-        Some(bracket) => &host[..=bracket],
-        None => host.find(':').map_or(host, |port| &host[..port]),
+    let port = match host.rfind(']') {
+        Some(bracket) => host[bracket..].find(':').map(|it| bracket + it),
+        None => host.find(':'),
     };
+    let name = &host[..port.unwrap_or(host.len())];
     name.strip_suffix('.').unwrap_or(name)
 }
 
@@ -163,6 +164,7 @@ mod tests {
             ("nobody.example.org", Reach::Nothing),
             ("clinical.api.internal", Reach::Nothing),
             ("10.0.0.8", Reach::Nothing),
+            ("example.org:x]:80", Reach::Nothing),
             ("", Reach::Nothing),
         ] {
             assert_eq!(hosts.reach(Some(host)), expected, "{host}");

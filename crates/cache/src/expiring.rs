@@ -113,17 +113,17 @@ mod tests {
                         entry.ends += ttl;
                         *model.get_mut(&key).unwrap() += ttl;
                     }
-                    continue;
+                } else {
+                    model.remove(&key);
+                    let soonest = model.values().min().copied();
+                    let evicted = map.put(&[key], Entry { value: key, ends: now + ttl }, now);
+                    prop_assert_eq!(evicted.is_some(), model.len() == 5);
+                    if let Some(evicted) = evicted {
+                        prop_assert_eq!(Some(evicted.ends), soonest);
+                        model.remove(&evicted.value);
+                    }
+                    model.insert(key, now + ttl);
                 }
-                model.remove(&key);
-                let soonest = model.values().min().copied();
-                let evicted = map.put(&[key], Entry { value: key, ends: now + ttl }, now);
-                prop_assert_eq!(evicted.is_some(), model.len() == 5);
-                if let Some(evicted) = evicted {
-                    prop_assert_eq!(Some(evicted.ends), soonest);
-                    model.remove(&evicted.value);
-                }
-                model.insert(key, now + ttl);
                 now += step;
                 for key in 0..12 {
                     let expected = model.get(&key).filter(|ends| now < **ends);

@@ -10,9 +10,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use h2::{Reason, RecvStream};
+use h2::RecvStream;
 use http::{HeaderMap, header::CONTENT_LENGTH};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use tokio_util::task::AbortOnDropHandle;
 use tonic::body::Body;
 
@@ -21,6 +21,16 @@ use tonic::body::Body;
 pub(crate) enum Outgoing {
     Whole(Bytes),
     Stream(Body),
+}
+
+impl Outgoing {
+    /// Whether there certainly is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
 }
 
 /// Counts one request in flight for as long as it lives.
@@ -72,21 +82,13 @@ impl Received {
                     self.length = self.length.map(|it| it.saturating_sub(data.len() as u64));
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                Some(Err(cause)) => return Poll::Ready(failure(cause)),
+                Some(Err(cause)) => return Poll::Ready(Some(Err(cause))),
                 None => self.is_data_done = true,
             }
         }
-        Poll::Ready(match ready!(self.stream.poll_trailers(context)) {
-            Ok(trailers) => trailers.map(|it| Ok(Frame::trailers(it))),
-            Err(cause) => failure(cause),
-        })
+        let trailers = ready!(self.stream.poll_trailers(context)).transpose();
+        Poll::Ready(trailers.map(|it| it.map(Frame::trailers)))
     }
-}
-
-/// RFC 9113 section 8.1: a server that has said all resets the stream with NO_ERROR when it does
-/// not want the rest of the request.
-fn failure<T>(cause: h2::Error) -> Option<Result<T, h2::Error>> {
-    (cause.reason() != Some(Reason::NO_ERROR)).then_some(Err(cause))
 }
 
 impl http_body::Body for Received {

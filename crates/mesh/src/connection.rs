@@ -168,7 +168,7 @@ impl Connection {
             Err(error) => return Err(Box::new((error, Some(request)))),
         };
         let (head, body) = request.into_parts();
-        let is_empty = matches!(&body, Outgoing::Whole(bytes) if bytes.is_empty());
+        let is_empty = body.is_empty();
         let lost = |error| Box::new((error, None));
         let begun = sender.send_request(Request::from_parts(head, ()), is_empty);
         let (response, mut stream) = begun.map_err(lost)?;
@@ -179,6 +179,7 @@ impl Connection {
                 }
                 None
             }
+            Outgoing::Stream(_) if is_empty => None,
             Outgoing::Stream(body) => upload(body, stream),
         };
         Ok((response, upload))

@@ -2,15 +2,15 @@
 
 use std::{
     future::{Future as _, poll_fn},
-    pin::{Pin, pin},
     task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use h2::{Reason, SendStream};
-use http_body::{Body as _, Frame};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use tokio_util::task::AbortOnDropHandle;
-use tonic::{Status, body::Body};
+use tonic::body::Body;
 
 /// Sends what is there of `body` now, and the rest in a task that ends with the handle. Whoever
 /// drops the handle before the body's end resets the stream.
@@ -24,9 +24,8 @@ pub(crate) fn upload(body: Body, stream: SendStream<Bytes>) -> Option<AbortOnDro
 }
 
 /// What stops it before the body's end is told by the stream's response.
-async fn send(body: Body, mut stream: SendStream<Bytes>) {
-    let mut body = pin!(body);
-    while let Ok(Some(frame)) = next(body.as_mut(), &mut stream).await {
+async fn send(mut body: Body, mut stream: SendStream<Bytes>) {
+    while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             // The body has failed, so the call is given up.
             return stream.send_reset(Reason::CANCEL);
@@ -50,18 +49,6 @@ async fn send(body: Body, mut stream: SendStream<Bytes>) {
     }
     // Where the peer has reset the stream this fails, and nobody needs it.
     let _ = stream.send_data(Bytes::new(), true);
-}
-
-/// The next frame of the body; an error when the peer wants no more.
-async fn next(
-    mut body: Pin<&mut Body>,
-    stream: &mut SendStream<Bytes>,
-) -> Result<Option<Result<Frame<Bytes>, Status>>, Reason> {
-    let poll = |context: &mut Context<'_>| match stream.poll_reset(context) {
-        Poll::Ready(reset) => Poll::Ready(Err(reset.unwrap_or(Reason::CANCEL))),
-        Poll::Pending => body.as_mut().poll_frame(context).map(Ok),
-    };
-    poll_fn(poll).await
 }
 
 /// Waits until the peer takes more. One byte is asked for, not the frame: what is reserved is kept

@@ -27,6 +27,8 @@ async fn a_compressed_request_is_read_and_a_false_one_refused() {
     assert_eq!(parse(&door, "gzip", gzip(&report("lab"))).await.status, 200);
     let answer = parse(&door, "gzip", report("lab").into_bytes()).await;
     assert_eq!((answer.status, answer.error().as_str()), (400, "validation_error"));
+    // No bytes are none that gzip makes.
+    assert_eq!(parse(&door, "gzip", Vec::new()).await.status, 400);
     let answer = parse(&door, "deflate", gzip(&report("lab"))).await;
     assert_eq!(answer.status, 415);
 }

@@ -155,8 +155,29 @@ async fn a_server_that_answers_no_ping_loses_its_connection() {
         tokio::spawn(async move { caller.call(|| request("/stalls"), Retry::Never).await });
     until("a connection", || accepted.load(Ordering::SeqCst) == 1).await;
     tokio::time::pause();
-    assert!(matches!(answer.await.unwrap(), Err(Error::Lost { .. })));
+    let answer = tokio::time::timeout(Duration::from_secs(60), answer).await.unwrap();
+    assert!(matches!(answer.unwrap(), Err(Error::Lost { .. })));
     tokio::time::resume();
     ok(&peer).await;
     assert_eq!(accepted.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn connections_that_ended_together_are_all_known_to_have() {
+    let server = Server::on("127.0.0.1:0".parse().unwrap(), 1).await;
+    let peer = server.peer();
+    let mut answers = Vec::new();
+    for connections in 1..=4 {
+        answers.push(call(&peer, "/opens").await.unwrap().into_body());
+        assert_eq!(server.connections(), connections);
+    }
+    server.gate.add_permits(4);
+    for answer in answers {
+        answer.collect().await.unwrap();
+    }
+    server.stop().await;
+    let again = Server::restart(server.address).await;
+    // More connections than a request is sent again.
+    ok(&peer).await;
+    assert_eq!(again.connections(), 1);
 }

@@ -30,6 +30,8 @@ pub struct Seen {
     pub connections: AtomicUsize,
     pub requests: Mutex<Vec<HeaderMap>>,
     pub resets: AtomicUsize,
+    /// Requests that ended with their head.
+    pub heads_alone: AtomicUsize,
 }
 
 /// Answers over HTTP/2 until it is stopped. `/ok` is answered; `/stalls` never; `/opens` gets a head
@@ -111,6 +113,7 @@ async fn serve(stream: TcpStream, streams: u32, seen: Arc<Seen>, gate: Arc<Semap
             return;
         }
         seen.requests.lock().unwrap().push(request.headers().clone());
+        seen.heads_alone.fetch_add(request.body().is_end_stream().into(), Ordering::SeqCst);
         tokio::spawn(answer(request, respond, seen.clone(), gate.clone()));
     }
 }

@@ -4,14 +4,15 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
-use http::Request;
+use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{net::TcpStream, sync::mpsc, time::timeout};
 use tonic::{Status, body::Body};
 use tower::ServiceExt as _;
 
-use super::server::{Server, request, until};
+use super::server::{Server, ok, peer, request, scripted, until};
+use crate::Retry;
 
 type Part = Result<Bytes, Status>;
 
@@ -34,6 +35,17 @@ async fn a_body_crosses_bit_by_bit() {
     drop(sender);
     let answer = answer.await.unwrap().unwrap().into_body().collect().await.unwrap();
     assert_eq!(answer.to_bytes(), "message");
+}
+
+#[tokio::test]
+async fn a_request_without_a_body_ends_with_its_head() {
+    let server = Server::start().await;
+    let peer = server.peer();
+    peer.clone().oneshot(request("/ok").map(|_| Body::empty())).await.unwrap();
+    peer.call(|| request("/ok").map(|_| Bytes::new()), Retry::Never).await.unwrap();
+    assert_eq!(server.seen.heads_alone.load(Ordering::SeqCst), 2);
+    ok(&peer).await;
+    assert_eq!(server.seen.heads_alone.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
@@ -100,4 +112,35 @@ async fn an_answer_that_does_not_wait_for_the_body_is_the_answer() {
     assert_eq!(answer.status(), 404);
     answer.into_body().collect().await.unwrap();
     timeout(Duration::from_secs(10), sender.closed()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_response_that_has_ended_keeps_nothing_however_long_it_is_held() {
+    let (address, _) = scripted(|_, stream| early(stream)).await;
+    let (sender, request) = open("/ok");
+    let mut answer = peer(&[address]).oneshot(request).await.unwrap().into_body();
+    while answer.frame().await.is_some() {}
+    timeout(Duration::from_secs(10), sender.closed()).await.unwrap();
+    drop(answer);
+}
+
+/// Answers at once and wants no more of the request: RST_STREAM with NO_ERROR.
+async fn early(stream: TcpStream) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        let mut body = respond.send_response(Response::new(()), false).unwrap();
+        body.send_data(Bytes::from("enough"), true).unwrap();
+        drop(request);
+    }
+}
+
+#[tokio::test]
+async fn an_early_answer_is_whole_though_the_rest_of_the_request_is_refused() {
+    let (address, _) = scripted(|_, stream| early(stream)).await;
+    let (sender, request) = open("/ok");
+    let answer = peer(&[address]).oneshot(request).await.unwrap();
+    // Nobody takes more once the refusal has come.
+    let refused = async { while sender.send(Ok(Bytes::from("more"))).await.is_ok() {} };
+    timeout(Duration::from_secs(10), refused).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "enough");
 }
